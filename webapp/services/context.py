@@ -1,0 +1,55 @@
+"""What every service call is given: the database, the policies, the settings of the site. No Flask, no request.
+
+A Context lives as long as its process. The compiled gate is kept per policy version: a page's first statement reads the
+version, so a policy change by another process is seen by the next request.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from policies.manager import PolicyManager
+from policies.visibility import Gate
+from webapp.store import policy as policy_store
+from webapp.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What services need to know of the configuration."""
+
+    name: str = "Vitrine"
+    base_url: str = "http://127.0.0.1:8000"
+    secret_key: str = ""
+    data_dir: Path = Path("data")
+    smtp_url: str | None = None
+    mail_from: str = "vitrine@localhost"
+
+
+@dataclass(slots=True)
+class Context:
+    """First argument of every service function."""
+
+    db: Database
+    manager: PolicyManager
+    site: Site
+    _gate: Gate | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def gate(self, version: int | None = None) -> Gate:
+        """The gate for a policy version, or for the present one (one statement) when none is given.
+
+        A kept gate newer than `version` is used as it is: a decision may be newer than the row snapshot, never older.
+        """
+        if version is None:
+            version = self.db.policy_version()
+        gate = self._gate
+        if gate is not None and gate.version >= version:
+            return gate
+        with self._lock:
+            if self._gate is None or self._gate.version < version:
+                log, head = policy_store.load_log(self.db)
+                self._gate = Gate(self.manager.compile(), log, head)
+            return self._gate
