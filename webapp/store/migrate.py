@@ -21,7 +21,7 @@ def _runner(db: Database) -> Any:
 
 
 def migrate_up(db: Database, target: str | None = None) -> list[str]:
-    """Apply what is pending, each step in its own transaction; the names applied. Errors: ConfigError (unknown target)."""
+    """Apply what is pending, each step in its own transaction; the names applied. Errors: ConfigError."""
     return _run(db, "up", target)
 
 

@@ -1,0 +1,158 @@
+"""The configuration: read from the environment once, checked whole, then immutable. It reads no file but the key.
+
+Environment variables are those of docs/operators.md. All problems are collected and raised as one ConfigError.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from policies.errors import ConfigError
+
+#: The key is 256 bit when made by `vitrine init`; whatever is shorter than this is refused on a public site.
+MIN_KEY_LENGTH = 32
+_KEY_FILE = "secret.key"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_COMMON_KEYS = frozenset({"secret", "changeme", "change-me", "dev", "development", "password", "test"})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that an operator can set. Build it with `from_env`."""
+
+    data_dir: Path
+    database_url: str
+    secret_key: str
+    base_url: str = "http://127.0.0.1:8000"
+    smtp_url: str | None = None
+    mail_from: str = "vitrine@localhost"
+    site_name: str = "Vitrine"
+    trusted_proxies: int = 0
+    redis_url: str | None = None
+    plugins_dir: Path | None = None
+    disabled_plugins: frozenset[str] = frozenset()
+    may_widen: frozenset[str] = frozenset()
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names that requests may name (T83): that of BASE_URL; on loopback every loopback name."""
+        host = urlsplit(self.base_url).hostname or ""
+        return _LOOPBACK if _is_loopback(host) else frozenset({host})
+
+    @property
+    def avatar_dir(self) -> Path:
+        return self.data_dir / "avatars"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], *, make_key: bool = False) -> Config:
+        """Read and check the whole environment. `make_key`: write a key file if there is no key.
+
+        Errors: ConfigError whose text lists every problem, one per line.
+        """
+        problems: list[str] = []
+        data_dir = Path(environ.get("DATA_DIR") or "data")
+        if data_dir.exists() and not data_dir.is_dir():
+            problems.append(f"DATA_DIR: {data_dir} is not a folder.")
+        base_url = (environ.get("BASE_URL") or "http://127.0.0.1:8000").rstrip("/")
+        problems += _problems_of_base_url(base_url)
+        database_url = environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'vitrine.db'}"
+        if urlsplit(database_url).scheme not in {"sqlite", "postgresql", "postgres"}:
+            problems.append("DATABASE_URL: starts neither with sqlite:/// nor with postgresql://.")
+        smtp_url = environ.get("SMTP_URL") or None
+        if smtp_url and urlsplit(smtp_url).scheme not in {"smtp", "smtps"}:
+            problems.append("SMTP_URL: starts neither with smtp:// nor with smtps://.")
+        redis_url = environ.get("REDIS_URL") or None
+        if redis_url and urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
+            problems.append("REDIS_URL: starts neither with redis:// nor with rediss://.")
+        trusted = environ.get("TRUSTED_PROXIES") or "0"
+        if not trusted.isdecimal() or int(trusted) > 9:
+            problems.append("TRUSTED_PROXIES: is the number of proxies in front of the site, 0 to 9.")
+            trusted = "0"
+        plugins_dir = Path(environ["VITRINE_PLUGINS_DIR"]) if environ.get("VITRINE_PLUGINS_DIR") else None
+        if plugins_dir is not None and not plugins_dir.is_dir():
+            problems.append(f"VITRINE_PLUGINS_DIR: {plugins_dir} is not a folder.")
+        key = _read_key(environ, data_dir, make_key and not problems, problems)
+        if key and base_url.startswith("https://") and is_weak(key):
+            problems.append(
+                f"SECRET_KEY: too weak for a public site; take at least {MIN_KEY_LENGTH} random characters"
+                " (or unset it: `vitrine init` makes a key file)."
+            )
+        host = urlsplit(base_url).hostname or "localhost"
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return cls(
+            data_dir=data_dir, database_url=database_url, secret_key=key, base_url=base_url, smtp_url=smtp_url,
+            mail_from=environ.get("MAIL_FROM") or f"vitrine@{host}",
+            site_name=environ.get("SITE_NAME") or "Vitrine",
+            trusted_proxies=int(trusted), redis_url=redis_url, plugins_dir=plugins_dir,
+            disabled_plugins=_names(environ.get("VITRINE_DISABLED_PLUGINS")),
+            may_widen=_names(environ.get("VITRINE_MAY_WIDEN")),
+        )
+
+
+def is_weak(key: str) -> bool:
+    """Whether a secret key can be guessed: short, well known, or made of few different characters (T100)."""
+    return len(key) < MIN_KEY_LENGTH or len(set(key)) < 10 or key.lower() in _COMMON_KEYS
+
+
+def _names(text: str | None) -> frozenset[str]:
+    return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _problems_of_base_url(base_url: str) -> list[str]:
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return ["BASE_URL: is not a valid address."]
+    if parts.scheme not in {"http", "https"} or not host:
+        return ["BASE_URL: must be https://host, or http://127.0.0.1:port for a trial."]
+    if parts.path or parts.query or parts.fragment or parts.username:
+        return ["BASE_URL: is scheme and host only, without path, query or user."]
+    if parts.scheme == "http" and not _is_loopback(host):
+        return [f"BASE_URL: plain http is served on loopback only; use https://{host}."]
+    return []
+
+
+def _read_key(environ: Mapping[str, str], data_dir: Path, make: bool, problems: list[str]) -> str:
+    if environ.get("SECRET_KEY"):
+        if environ.get("SECRET_KEY_FILE"):
+            problems.append("SECRET_KEY and SECRET_KEY_FILE: set one of them, not both.")
+        return environ["SECRET_KEY"]
+    path = Path(environ.get("SECRET_KEY_FILE") or data_dir / _KEY_FILE)
+    try:
+        if path.exists():
+            if path.stat().st_mode & 0o077:
+                problems.append(f"SECRET_KEY_FILE: others may read {path}; run: chmod 600 {path}")
+            key = path.read_text().strip()
+            if not key:
+                problems.append(f"SECRET_KEY_FILE: {path} is empty.")
+            return key
+        if make and not environ.get("SECRET_KEY_FILE"):
+            data_dir.mkdir(parents=True, exist_ok=True)
+            key = secrets.token_urlsafe(32)
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_text(key + "\n")
+            return key
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"SECRET_KEY_FILE: {path} cannot be read or written ({type(error).__name__}).")
+        return ""
+    if not make:
+        problems.append(f"SECRET_KEY: not set, and there is no {path}; run `vitrine init`.")
+    return ""
