@@ -277,8 +277,15 @@ class Event:
     by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row of a dump that stands for no person or event here, and why, in words that can be counted and printed."""
+
+    why: str
+
+
 #: Reads a dump: (folder, site) -> people and events, streamed, every person before the first event that names them.
-Reader = Callable[[Path, str], Iterable[Person | Event]]
+Reader = Callable[[Path, str], Iterable[Person | Event | Skipped]]
 
 
 @dataclass(frozen=True, slots=True)
