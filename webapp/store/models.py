@@ -323,10 +323,18 @@ class Outbox(Base):
     failed = pw.TextField(default="")
 
 
+class Throttle(Base):
+    """Attempts counted against a key until a moment, over all worker processes (T8)."""
+
+    key = pw.TextField(primary_key=True)
+    count = pw.IntegerField()
+    until = pw.BigIntegerField()
+
+
 MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account, Handle,
     Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityDay, Crossing, PairCounter, Held, Kudos,
-    LoginSession, Proof, Audit, Outbox,
+    LoginSession, Proof, Audit, Outbox, Throttle,
 )  # fmt: skip
 
 

@@ -315,12 +315,17 @@ CREATE TABLE outbox(
   failed TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX outbox_due ON outbox(due_at);
+CREATE TABLE throttle(
+  key TEXT PRIMARY KEY,
+  count INTEGER NOT NULL,
+  until BIGINT NOT NULL
+);
 INSERT INTO policy_state(id, version) VALUES (1, 1);
 INSERT INTO link_guard(id) VALUES (1);
 """
 
 NAMES = (
-    "outbox audit proof login_session kudos held pair_counter crossing activity_day activity identity source_token "
+    "throttle outbox audit proof login_session kudos held pair_counter crossing activity_day activity identity source_token "
     "source avatar membership handle account domain_claim email_domain organization site_setting link_guard field_bit "
     "policy_change policy_state"
 ).split()
