@@ -234,9 +234,7 @@ class Gate:
             return ()
         ceiling = _level(present.lock_anyone, present.lock_org, bit)
         personal = present.organization is None
-        return tuple(
-            level for level in Level if level <= ceiling and not (personal and level is Level.ORGANIZATION)
-        )
+        return tuple(level for level in Level if level <= ceiling and not (personal and level is Level.ORGANIZATION))
 
 
 def resolve(
