@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
+import time
+from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask
+import peewee
+from flask import Flask, Response
+from flask_wtf.csrf import CSRFProtect
+from htmx_flask import Htmx
 from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from policies.manager import PolicyManager
 from webapp.config import Config
+from webapp.pages import _headers, _login, errors
+from webapp.pages._limits import limiter
+from webapp.pages._look import register_template_helpers
 from webapp.services.context import Context, Site
 from webapp.store.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
+
+#: The page areas; each module holds one `blueprint`.
+PAGES = ("system", "media", "profile", "auth", "security", "edit")
+
+#: What a request body may hold: a picture of 2 MB with its form around it.
+MAX_BODY = 3 * 1024 * 1024
+MAX_FORM_TEXT = 256 * 1024
+MAX_FORM_PARTS = 200
 
 
 def open_context(config: Config, database: Database | None = None) -> Context:
@@ -32,6 +51,61 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     """
     config = config or Config.from_env(os.environ)
     app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=None)
-    app.jinja_env.undefined = StrictUndefined
+    app.config.update(_settings(config))
     app.extensions["vitrine"] = context or open_context(config)
+    if config.trusted_proxies:
+        n = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n)  # type: ignore[method-assign]
+
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.globals["site_name"] = config.site_name
+    app.jinja_env.globals["base_url"] = config.base_url
+    register_template_helpers(app)
+
+    _headers.register(app, is_https=config.is_https)
+    errors.register(app)
+    _answer_database_errors(app)
+    Htmx(app)
+    CSRFProtect(app)
+    limiter.init_app(app)
+    _login.register(app)
+    for name in PAGES:
+        if importlib.util.find_spec(f"webapp.pages.{name}"):
+            app.register_blueprint(importlib.import_module(f"webapp.pages.{name}").blueprint)
     return app
+
+
+def _settings(config: Config) -> dict[str, object]:
+    return {
+        "SECRET_KEY": config.secret_key,
+        "SESSION_COOKIE_NAME": "__Host-session" if config.is_https else "session",
+        "SESSION_COOKIE_SECURE": config.is_https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=30),
+        "TRUSTED_HOSTS": sorted(config.hosts),
+        "PREFERRED_URL_SCHEME": "https" if config.is_https else "http",
+        "PROVIDE_AUTOMATIC_OPTIONS": False,     # what is not declared is refused (T72)
+        "MAX_CONTENT_LENGTH": MAX_BODY,
+        "MAX_FORM_MEMORY_SIZE": MAX_FORM_TEXT,
+        "MAX_FORM_PARTS": MAX_FORM_PARTS,
+        "WTF_CSRF_TIME_LIMIT": None,            # a token lives as long as its session
+        "COMPRESS_REGISTER": False,             # _headers.py decides per answer
+        "COMPRESS_ALGORITHM": ["br", "gzip"],
+        "RATELIMIT_STORAGE_URI": config.redis_url or "memory://",
+        "RATELIMIT_HEADERS_ENABLED": True,
+        "SECURITY_CONTACT": config.security_contact,
+        "CLOCK": time.time,
+    }
+
+
+def _answer_database_errors(app: Flask) -> None:
+    """A database that is gone, full or read-only answers 503, and the next request connects anew."""
+
+    def unavailable(error: Exception) -> Response:
+        app.extensions["vitrine"].db.close_if_broken()
+        return errors.unavailable(error)
+
+    for kind in (peewee.OperationalError, peewee.InterfaceError):
+        app.register_error_handler(kind, unavailable)

@@ -32,6 +32,7 @@ class Config:
     smtp_url: str | None = None
     mail_from: str = "vitrine@localhost"
     site_name: str = "Vitrine"
+    security_contact: str = ""
     trusted_proxies: int = 0
     redis_url: str | None = None
     plugins_dir: Path | None = None
@@ -47,10 +48,6 @@ class Config:
         """Host names that requests may name (T83): that of BASE_URL; on loopback every loopback name."""
         host = urlsplit(self.base_url).hostname or ""
         return _LOOPBACK if _is_loopback(host) else frozenset({host})
-
-    @property
-    def avatar_dir(self) -> Path:
-        return self.data_dir / "avatars"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, make_key: bool = False) -> Config:
@@ -77,6 +74,9 @@ class Config:
         if not trusted.isdecimal() or int(trusted) > 9:
             problems.append("TRUSTED_PROXIES: is the number of proxies in front of the site, 0 to 9.")
             trusted = "0"
+        contact = environ.get("SECURITY_CONTACT") or ""
+        if contact and urlsplit(contact).scheme not in {"https", "mailto", "tel"}:
+            problems.append("SECURITY_CONTACT: must start with https:, mailto: or tel:.")
         plugins_dir = Path(environ["VITRINE_PLUGINS_DIR"]) if environ.get("VITRINE_PLUGINS_DIR") else None
         if plugins_dir is not None and not plugins_dir.is_dir():
             problems.append(f"VITRINE_PLUGINS_DIR: {plugins_dir} is not a folder.")
@@ -93,6 +93,7 @@ class Config:
             data_dir=data_dir, database_url=database_url, secret_key=key, base_url=base_url, smtp_url=smtp_url,
             mail_from=environ.get("MAIL_FROM") or f"vitrine@{host}",
             site_name=environ.get("SITE_NAME") or "Vitrine",
+            security_contact=contact,
             trusted_proxies=int(trusted), redis_url=redis_url, plugins_dir=plugins_dir,
             disabled_plugins=_names(environ.get("VITRINE_DISABLED_PLUGINS")),
             may_widen=_names(environ.get("VITRINE_MAY_WIDEN")),

@@ -1,0 +1,18 @@
+"""Where the log goes: standard error, one line per event. Called by the entry points, never by the application itself."""
+
+from __future__ import annotations
+
+import logging
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Send our own loggers (`vitrine.*`) to standard error; a second call changes nothing."""
+    root = logging.getLogger("vitrine")
+    if not root.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(FORMAT))
+        root.addHandler(handler)
+        root.setLevel(level)
+        root.propagate = False

@@ -1,0 +1,64 @@
+"""What every answer carries and every request must pass: security headers, request id, cross-site refusal, access log.
+
+Paths are logged as route patterns, never with values: no token, handle or query reaches the log (T14, T70).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+
+from flask import Flask, Response, abort, g, request
+from flask_compress import Compress
+
+from webapp.pages import _response
+
+access_log = logging.getLogger("vitrine.access")
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def register(app: Flask, *, is_https: bool) -> None:
+    """Hook the checks and headers into the application. Registered first: its after-request step runs last."""
+    compress = Compress()
+    compress.init_app(app)
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+        g.request_id = secrets.token_hex(8)
+        # A browser says where a request comes from; a change asked for by another site is refused before any work (T19).
+        if request.method not in _SAFE and request.headers.get("Sec-Fetch-Site", "same-origin") not in {
+            "same-origin", "none",
+        }:
+            abort(403)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        _response.set_cache_headers(response)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if is_https:
+            response.headers["Strict-Transport-Security"] = HSTS
+        request_id = g.get("request_id", "")
+        response.headers["X-Request-Id"] = request_id
+        if _response.is_compressible(response):
+            response = compress.after_request(response)
+        took = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
+        access_log.info("%s %s %s %s %.1fms", request_id, request.method, request.url_rule or "-",
+                        response.status_code, took)
+        return response

@@ -1,0 +1,70 @@
+"""How a page answers: a whole page, a fragment, a redirect after a POST, and the cache headers that fit the viewer."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Response, g, redirect, render_template, request, session
+from werkzeug.wrappers import Response as Redirect
+
+from webapp.pages import _request
+
+
+def page(template: str, status: int = 200, **views: Any) -> Response:
+    """A whole page drawn from view dataclasses."""
+    return _html(render_template(template, **views), status)
+
+
+def fragment(template: str, status: int = 200, **views: Any) -> Response:
+    """A part of a page, for htmx. Under 422 htmx swaps it in too: forms come back with their messages."""
+    return _html(render_template(template, **views), status)
+
+
+def see_other(url: str) -> Redirect:
+    """303: after a POST the browser gets the result. Under htmx the same address; htmx follows it."""
+    return redirect(url, 303)
+
+
+def go_to(url: str) -> Response | Redirect:
+    """Leave for another page: 303, or under htmx a 204 with HX-Redirect, which loads the page whole."""
+    if _request.wants_fragment():
+        return Response(status=204, headers={"HX-Redirect": url})
+    return redirect(url, 303)
+
+
+def set_cache_headers(response: Response) -> Response:
+    """Cache rules (T58, T59), for whatever has none yet.
+
+    A page for somebody signed in, or one that holds a form's token, is stored nowhere. An anonymous page may be kept and
+    is asked for again with the hash of what the gate let out, so that an answer 304 tells nothing but "the same bytes".
+    """
+    if response.mimetype == "text/html":
+        response.vary.update(("HX-Request", "Cookie"))
+    if "Cache-Control" in response.headers:
+        return response
+    if _is_personal() or response.status_code != 200 or request.method not in {"GET", "HEAD"}:
+        response.headers["Cache-Control"] = "private, no-store"
+        return response
+    response.headers["Cache-Control"] = "private, no-cache"
+    if not response.is_streamed:
+        response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32], weak=True)
+        response.make_conditional(request)
+    return response
+
+
+def is_compressible(response: Response) -> bool:
+    """Whether the answer may be compressed here (files come compressed already).
+
+    BREACH: where a secret (the CSRF token, a member's own data) and text that an attacker chose stand in one compressed
+    answer, its length tells the secret. So only pages without either kind of secret are compressed.
+    """
+    return response.status_code == 200 and response.mimetype == "text/html" and not _is_personal()
+
+
+def _is_personal() -> bool:
+    return _request.is_signed_in() or "csrf_token" in g or session.modified
+
+
+def _html(body: str, status: int) -> Response:
+    return Response(body, status, mimetype="text/html")
