@@ -1,4 +1,4 @@
-"""Accounts as people who log in: addresses, handles, passwords, states. Profile records and link groups are elsewhere."""
+"""Accounts as people who log in: addresses, handles, passwords, states. Records and link groups are elsewhere."""
 
 from __future__ import annotations
 
@@ -53,16 +53,20 @@ def lock(db: Database, account_id: int) -> None:
         db.execute("SELECT id FROM account WHERE id = ? FOR UPDATE", (account_id,))
 
 
-def insert(db: Database, now: int, **columns: Any) -> int:
-    """Insert an account under the present policy version (D11: later defaults do not widen it); its id."""
+def insert(db: Database, now: int, **columns: Any) -> int | None:
+    """Insert an account under the present policy version (D11: later defaults do not widen it).
+
+    Its id; None if its handle or address is another account's.
+    """
     names = ", ".join(columns)
     marks = ", ".join("?" * len(columns))
     row = db.execute(
         f"INSERT INTO account({names}, created_at, base_version)"
-        f" VALUES ({marks}, ?, (SELECT version FROM policy_state WHERE id = 1)) RETURNING id",
+        f" VALUES ({marks}, ?, (SELECT version FROM policy_state WHERE id = 1))"
+        " ON CONFLICT DO NOTHING RETURNING id",
         (*columns.values(), now),
     ).fetchone()
-    return int(row[0])
+    return None if row is None else int(row[0])
 
 
 def domain_id_of(db: Database, domain: str) -> int:
@@ -108,8 +112,12 @@ def owner_of_handle(db: Database, handle: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def add_handle(db: Database, handle: str, account_id: int, now: int) -> None:
-    db.execute("INSERT INTO handle(handle, account_id, since) VALUES (?,?,?)", (handle, account_id, now))
+def add_handle(db: Database, handle: str, account_id: int, now: int) -> bool:
+    """Give a handle to an account for ever; False if it was ever used."""
+    cursor = db.execute(
+        "INSERT INTO handle(handle, account_id, since) VALUES (?,?,?) ON CONFLICT DO NOTHING", (handle, account_id, now)
+    )
+    return bool(cursor.rowcount == 1)
 
 
 def set_handle(db: Database, account_id: int, handle: str) -> None:
@@ -136,12 +144,15 @@ def reset_password(db: Database, account_id: int, password_hash: str, now: int) 
     db.execute("UPDATE account SET password_hash = ?, reset_at = ? WHERE id = ?", (password_hash, now, account_id))
 
 
-def set_email(db: Database, account_id: int, email: str, email_key: str, domain_id: int, now: int) -> None:
-    db.execute(
+def set_email(db: Database, account_id: int, email: str, email_key: str, domain_id: int, now: int) -> bool:
+    """Move an account to another proved address; False if the address became another account's in between."""
+    cursor = db.execute(
         "UPDATE account SET email = ?, email_key = ?, email_verified_at = ?, domain_id = ?,"
-        " row_version = row_version + 1 WHERE id = ?",
-        (email, email_key, now, domain_id, account_id),
+        " row_version = row_version + 1 WHERE id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM account o WHERE o.email_key = ? AND o.id <> ?)",
+        (email, email_key, now, domain_id, account_id, email_key, account_id),
     )
+    return bool(cursor.rowcount == 1)
 
 
 def set_terms(db: Database, account_id: int, version: str, now: int) -> None:
@@ -158,4 +169,4 @@ def site_setting(db: Database, key: str, default: str) -> str:
 
 
 def _login(row: tuple[Any, ...] | None) -> Login | None:
-    return None if row is None else Login(*row[:12], bool(row[12]), row[13], bool(row[14]))
+    return None if row is None else Login._make((*row[:12], bool(row[12]), row[13], bool(row[14])))

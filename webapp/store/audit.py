@@ -1,4 +1,4 @@
-"""The audit log: one row per deed, written in the deed's own transaction. Never secrets, addresses or profile values."""
+"""The audit log: one row per deed, in the deed's own transaction. Never secrets, addresses or profile values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mailed or browser-bound tokens. Only hashes are kept. Newest-only, expiry and single use are held by the statements."""
+"""Mailed or browser-bound tokens, kept as hashes. Newest-only, expiry and single use are held by the statements."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def cancel_for_email(db: Database, purpose: str, email_key: str) -> None:
 def cancel_for_account(db: Database, account_id: int, purpose: str | None = None) -> None:
     """Drop every unused proof that an account takes part in, or those of one purpose."""
     db.execute(
-        "DELETE FROM proof WHERE (account_id = ? OR other_account_id = ?) AND used_at IS NULL AND (? = '' OR purpose = ?)",
+        "DELETE FROM proof WHERE (account_id = ? OR other_account_id = ?) AND used_at IS NULL"
+        " AND (? = '' OR purpose = ?)",
         (account_id, account_id, purpose or "", purpose or ""),
     )
 
@@ -94,4 +95,4 @@ def sweep(db: Database, before: int) -> None:
 
 
 def _proof(row: tuple[Any, ...] | None) -> Proof | None:
-    return None if row is None else Proof(*row[:6], json.loads(row[6]), row[7])
+    return None if row is None else Proof._make((*row[:6], json.loads(row[6]), row[7]))
