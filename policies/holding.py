@@ -129,7 +129,7 @@ def set_private(gate: Gate, subject: Subject, private: bool, keep_name: bool = T
 
 
 def change_domain(gate: Gate, subject: Subject, domain_id: int | None) -> Settings:
-    """The owner's e-mail moves to another domain; write `domain_id` with it. A new organization sees what Anyone saw."""
+    """The owner's e-mail moves to another domain; write `domain_id` with it. New colleagues see what Anyone saw."""
     settings = fold(gate, subject)
     before, after = gate.organization(subject.domain_id), gate.organization(domain_id)
     if after is None or after != before:

@@ -1,8 +1,8 @@
 """The gate as SQL: a boolean over account rows equal to `Gate.mask` for one field and audience, on both databases.
 
 For WHERE and ORDER BY of lists and searches, so that a hidden value is never compared. It knows Anyone and the
-colleague of one organization; owners, insiders and plugin vetoes are asked row by row through the gate. It builds text from integers
-only and runs nothing.
+colleague of one organization; owners, insiders and plugin vetoes are asked row by row through the gate.
+It builds text from integers only and runs nothing.
 """
 
 from __future__ import annotations

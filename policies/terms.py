@@ -140,7 +140,7 @@ class PolicyChange:
     op, scope, and what the other columns hold:
     cell, lock   scope personal | managed | org:<id>; bit; level, None = inherit / unlocked
     domain       scope domain:<id>; value = organization id or None
-    base         scope personal | managed | fixed:personal | fixed:managed; level, value = mask (timeline.py)
+    base         scope personal | managed | fixed:personal | fixed:managed; bit, level, value: see timeline.py
     undo         value = version undone; scope "" ; that row's undone_at is this version
     """
 

@@ -8,7 +8,9 @@ The compiled defaults of the plugins are part of the log (op `base`), written by
 so that a plugin that comes, goes or changes widens nothing. One row per (scope, level), `value` a mask:
 
     personal, managed                level 2: bits at Anyone; level 1: bits at Organization or wider
-    fixed:personal, fixed:managed    level 0: bits the code fixes; levels 2 and 1: as above, every other bit set
+    fixed:personal, fixed:managed    level 0: bits the code fixes; levels 2 and 1: as above, of those bits
+
+The rows of one recording hold together: column `bit` counts those still to come, so that a replay never stops half way.
 
 The first recorded base also stands for the time before it. What the running process compiled is ANDed onto the present.
 """
@@ -40,9 +42,7 @@ class Cells:
 
     def over(self, below: Cells) -> Cells:
         """These cells where set, else those below."""
-        return Cells(
-            below.bits | self.bits, below.anyone & ~self.bits | self.anyone, below.org & ~self.bits | self.org
-        )
+        return Cells(below.bits | self.bits, below.anyone & ~self.bits | self.anyone, below.org & ~self.bits | self.org)
 
     def lower(self, other: Cells) -> Cells:
         """Cells set in either; where set in both, the narrower level (deny wins)."""
@@ -118,10 +118,12 @@ def base_rows(base: Base) -> dict[tuple[str, int], int]:
     return rows
 
 
-def unrecorded(base: Base, log: Sequence[PolicyChange]) -> list[tuple[str, int, int]]:
-    """The rows (scope, level, value) that `vitrine migrate` must append as op `base`, in one transaction."""
+def unrecorded(base: Base, log: Sequence[PolicyChange]) -> list[tuple[str, int, int, int]]:
+    """The rows (scope, bit, level, value) that `vitrine migrate` must append as op `base`, in this order and in one
+    transaction. Empty when the log holds what the plugins say."""
     recorded = {(c.scope, c.level): c.value for c in log if c.op == "base"}
-    return [(*key, mask) for key, mask in base_rows(base).items() if recorded.get(key) != mask]
+    rows = [(key, mask) for key, mask in base_rows(base).items() if recorded.get(key) != mask]
+    return [(scope, len(rows) - 1 - n, level, mask) for n, ((scope, level), mask) in enumerate(rows)]
 
 
 class _State:
@@ -256,18 +258,14 @@ class Timeline:
         state = _State(self._recorded)
         by_version = {change.version: change for change in self._log}
         entries = [state.snap(0)] if not start else []
-        log = self._log
-        for position, change in enumerate(log):
+        for change in self._log:
             if change.version in omitted or (change.op == "undo" and change.value in omitted):
                 continue
             if change.op == "undo":
                 state.take_back(by_version[change.value or 0])
             else:
                 state.apply(change)
-            following = log[position + 1] if position + 1 < len(log) else None
-            if change.op == "base" and following and following.op == "base" and following.version == change.version + 1:
-                continue  # rows of one recording hold together
-            if change.version >= start:
+            if change.version >= start and not (change.op == "base" and change.bit):
                 _append(entries, state.snap(change.version))
         _append(entries, state.snap(self._version, self._base), always=True)
         return entries
