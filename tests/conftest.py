@@ -218,6 +218,16 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> Iterator[Any]:
+    """The worlds of the leak tests (tests/twin.py), built once a session."""
+    from tests.twin import Stock
+
+    made = Stock(tmp_path_factory.mktemp("worlds"), _sqlite_template)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def live_server(app: Flask, listener: socket.socket, sqlite_db: Database) -> Iterator[str]:
     """The application of `app` served over HTTP on loopback, for browsers; its base URL."""
