@@ -214,6 +214,7 @@ CREATE TABLE activity(
 CREATE INDEX activity_listed ON activity(account_id, at, id) WHERE listed;
 CREATE INDEX activity_kind ON activity(account_id, kind, at);
 CREATE INDEX activity_waiting ON activity(identity_id) WHERE account_id IS NULL;
+CREATE INDEX activity_giver ON activity(source_id, by_actor) WHERE by_actor IS NOT NULL AND by_account_id IS NULL;
 CREATE INDEX activity_by ON activity(by_account_id) WHERE by_account_id IS NOT NULL;
 
 CREATE TABLE activity_day(

@@ -1,0 +1,228 @@
+"""Recording what sources report, once each, and taking it back. What is counted from it: counting.py.
+
+One transaction holds an event and everything counted from it. An event is known by (source, external_id): sending it
+again changes nothing (I8). Events of actors without an account wait until their identity is given to one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from policies.errors import Invalid, Refused
+from policies.terms import ActivityKind, Area, Event
+from webapp.services.context import Context
+from webapp.services.counting import GIVEN, GROUP_KINDS, HELD, UNLISTED, count, count_giver
+from webapp.store import identities
+from webapp.store import ingest as store
+from webapp.store.ingest import ActivityRow, SourceRow
+
+#: Events in one transaction; also the most that one call of the API may send.
+BATCH = 1000
+TITLE_LIMIT = 200
+ID_LIMIT = 200
+OBJECT_LIMIT = 300
+URL_LIMIT = 2000
+#: How far a source's clock may run ahead, in seconds (T98).
+AHEAD = 300
+
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_ANY_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_WEB = re.compile(r"https?://[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
+#: Controls, direction marks and zero-width characters.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+_KINDS = frozenset(kind.value for kind in ActivityKind)
+
+
+class Result(StrEnum):
+    """What became of an event."""
+
+    CREATED = "created"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer for one event; `why` is a sentence for REFUSED, else empty."""
+
+    external_id: str
+    result: Result
+    why: str = ""
+
+
+def register_source(ctx: Context, name: str, label: str, area: Area, now: int) -> None:
+    """Make a source known; one that exists stays as it is. Errors: Invalid for a name that is not like a host name."""
+    if not _SOURCE_NAME.fullmatch(name):
+        raise Invalid({"name": "The name of a source has letters a-z, digits, dots, hyphens and underscores."})
+    store.save_source(ctx.db, name, label, area.value, now)
+
+
+def record_events(ctx: Context, source_name: str, events: Iterable[Event], now: int) -> list[Outcome]:
+    """Record events, in batches of up to 1,000 that each commit; one outcome per event, in order.
+
+    Errors: NotFound for an unknown source.
+    """
+    stream = iter(events)
+    outcomes: list[Outcome] = []
+    while batch := list(islice(stream, BATCH)):
+        with ctx.db.transaction():
+            outcomes += _record(ctx, store.lock_source(ctx.db, source_name), batch, now)
+    return outcomes
+
+
+def retract_event(ctx: Context, source_name: str, external_id: str, now: int) -> bool:
+    """Take an event back with all that was counted from it; False if there is none. Errors: NotFound (source)."""
+    with ctx.db.transaction():
+        source = store.lock_source(ctx.db, source_name)
+        event = store.load_event(ctx.db, source.id, external_id)
+        if event is None:
+            return False
+        _take_back(ctx, source, [event])
+        return True
+
+
+def attach_identity(ctx: Context, identity_id: int, account_id: int, now: int) -> int:
+    """Give an identity to an account: its waiting events are counted there, and what it gave is known as given by it.
+
+    Returns how many events were waiting. Errors: NotFound; Refused when the identity is buried or somebody else's.
+    """
+    db = ctx.db
+    with db.transaction():
+        source = store.lock_source(db, store.source_of_identity(db, identity_id))
+        found = identities.load_identity(db, identity_id)
+        if found is None or found[1].is_buried:
+            raise Refused("rule_identity_lives", "The account of this identity was deleted.")
+        actor, identity = found
+        if identity.account_id is not None and identity.account_id != account_id:
+            raise Refused("rule_identity_free", "This identity belongs to another account.")
+        identities.set_account(db, identity_id, account_id)
+        waiting = store.load_waiting(db, identity_id)
+        store.delete_events(db, [event for event in waiting if _is_from(event, account_id)])
+        store.set_receiver(db, identity_id, account_id)
+        events = [_of(event, account_id, event.by_account_id) for event in waiting if not _is_from(event, account_id)]
+        count(ctx, source, events, 1)
+        store.save_kudos(db, source.id, [event.external_id for event in events if event.kind == ActivityKind.KUDOS])
+        _know_giver(ctx, source, actor, account_id)
+        return len(events)
+
+
+def _know_giver(ctx: Context, source: SourceRow, actor: str, account_id: int) -> None:
+    given = store.load_given_by(ctx.db, source.id, actor)
+    is_own = [event.account_id == account_id and event.kind in GIVEN for event in given]
+    _take_back(ctx, source, [event for event, own in zip(given, is_own, strict=True) if own])
+    others = [event for event, own in zip(given, is_own, strict=True) if not own]
+    store.set_giver(ctx.db, others, account_id)
+    count_giver(ctx, others, account_id)
+
+
+def _take_back(ctx: Context, source: SourceRow, events: list[ActivityRow]) -> None:
+    store.delete_events(ctx.db, events)
+    count(ctx, source, events, -1)
+
+
+def _is_from(event: ActivityRow, account_id: int) -> bool:
+    return event.kind in GIVEN and event.by_account_id == account_id
+
+
+def _of(event: ActivityRow, account_id: int | None, by_account_id: int | None) -> ActivityRow:
+    return ActivityRow(
+        event.id, event.external_id, account_id, by_account_id, event.kind, event.at, event.object, event.title,
+        event.url, event.listed,
+    )  # fmt: skip
+
+
+def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> Iterator[Outcome]:
+    db = ctx.db
+    problems = [_problem(event, now) for event in batch]
+    sound = [event for event, problem in zip(batch, problems, strict=True) if not problem]
+    seen = store.load_known(db, source.id, [event.external_id for event in sound])
+    new: list[Event] = []
+    outcomes: list[Outcome | Event] = []
+    for event, problem in zip(batch, problems, strict=True):
+        if problem:
+            outcomes.append(Outcome(str(event.external_id)[:ID_LIMIT], Result.REFUSED, problem))
+        elif event.external_id in seen:
+            outcomes.append(Outcome(event.external_id, Result.DUPLICATE))
+        else:
+            seen.add(event.external_id)
+            new.append(event)
+            outcomes.append(event)
+    refused = _store(ctx, source, new, now)
+    for outcome in outcomes:
+        if isinstance(outcome, Outcome):
+            yield outcome
+        elif outcome.external_id in refused:
+            yield Outcome(outcome.external_id, Result.REFUSED, refused[outcome.external_id])
+        else:
+            yield Outcome(outcome.external_id, Result.CREATED)
+
+
+def _store(ctx: Context, source: SourceRow, events: list[Event], now: int) -> dict[str, str]:
+    """Store and count new events; why those that were refused were."""
+    db = ctx.db
+    known = identities.load_identities(
+        db, source.id, sorted({event.actor for event in events} | {event.by for event in events if event.by})
+    )
+    unknown = sorted({event.actor for event in events} - known.keys())
+    if unknown:
+        identities.save_identities(db, source.id, ((actor, None, None) for actor in unknown), now)
+        known |= identities.load_identities(db, source.id, unknown)
+    refused: dict[str, str] = {}
+    rows: list[tuple[object, ...]] = []
+    counted: list[ActivityRow] = []
+    for event in events:
+        identity, giver = known[event.actor], known.get(event.by)
+        kind, account = str(event.kind), identity.account_id
+        by = None if giver is None else giver.account_id
+        if identity.is_buried:
+            refused[event.external_id] = "The account of this actor was deleted."
+            continue
+        if kind in GIVEN and event.by and (event.by == event.actor or (by is not None and by == account)):
+            refused[event.external_id] = "Nobody gives likes or kudos to themselves."
+            continue
+        title = _short(event.title)
+        about = event.object or title if kind in HELD or kind in GROUP_KINDS else event.object
+        listed = kind not in UNLISTED
+        by_actor = None if not event.by or (giver is not None and giver.is_buried) else event.by
+        rows.append((
+            source.id, event.external_id, identity.id, account, kind, event.occurred_at, about, title, event.url,
+            by_actor, by, listed,
+        ))  # fmt: skip
+        counted.append(
+            ActivityRow(0, event.external_id, account, by, kind, event.occurred_at, about, title, event.url, listed)
+        )
+    store.save_events(db, rows)
+    count(ctx, source, counted, 1)
+    kudos = [e.external_id for e in counted if e.kind == ActivityKind.KUDOS and e.account_id is not None]
+    store.save_kudos(db, source.id, kudos)
+    return refused
+
+
+def _short(title: str) -> str:
+    """One clean line, cut at the limit."""
+    title = " ".join(_UNSEEN.sub("", title).split())
+    return title if len(title) <= TITLE_LIMIT else title[: TITLE_LIMIT - 1].rstrip() + "…"
+
+
+def _problem(event: Event, now: int) -> str:
+    """Why an event cannot be taken, or an empty text (T98)."""
+    for name, value in (("externalId", event.external_id), ("actor", event.actor)):
+        if not value or len(value) > ID_LIMIT or _ANY_CONTROL.search(value):
+            return f"{name} is missing, longer than {ID_LIMIT} characters or holds control characters."
+    if event.kind not in _KINDS:
+        return "This kind of event is not known."
+    if not 0 <= event.occurred_at <= now + AHEAD:
+        return "occurredAt is in the future or before 1970."
+    if len(event.object) > OBJECT_LIMIT or len(event.by) > ID_LIMIT or _ANY_CONTROL.search(event.object + event.by):
+        return "object or by is too long or holds control characters."
+    if event.url and (len(event.url) > URL_LIMIT or not _WEB.fullmatch(event.url)):
+        return "url is not an http or https address."
+    if (event.kind in HELD or event.kind in GROUP_KINDS) and not (event.object or _short(event.title)):
+        return "object is missing: it names what was completed, earned or joined."
+    return ""

@@ -1,0 +1,106 @@
+"""Who a source knows (identity), and what an import may change of unclaimed accounts (D21). SQL only, no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webapp.store.database import Database
+from webapp.store.ingest import padded
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """A source's actor. `account_id` None: events wait, or, if `is_buried`, nobody may be raised again."""
+
+    id: int
+    account_id: int | None
+    is_buried: bool
+    network: str | None
+
+
+def load_identities(db: Database, source_id: int, actors: Sequence[str]) -> dict[str, IdentityRow]:
+    """The known ones of these actors."""
+    return {
+        row[1]: IdentityRow(row[0], row[2], row[3] is not None, row[4])
+        for some, values in padded(actors)
+        for row in db.rows(
+            "SELECT id, actor, account_id, buried_at, network FROM identity"
+            f" WHERE source_id = ? AND actor IN ({some})",
+            (source_id, *values),
+        )
+    }
+
+
+def load_identity(db: Database, identity_id: int) -> tuple[str, IdentityRow] | None:
+    """(actor, identity), or None."""
+    row = db.row("SELECT actor, id, account_id, buried_at, network FROM identity WHERE id = ?", (identity_id,))
+    return None if row is None else (row[0], IdentityRow(row[1], row[2], row[3] is not None, row[4]))
+
+
+def save_identities(db: Database, source_id: int, rows: Iterable[tuple[str, int | None, str | None]], now: int) -> None:
+    """Insert (actor, account_id, network)."""
+    db.executemany(
+        "INSERT INTO identity(source_id, actor, account_id, network, created_at) VALUES (?,?,?,?,?)",
+        [(source_id, *row, now) for row in rows],
+    )
+
+
+def set_account(db: Database, identity_id: int, account_id: int) -> None:
+    """Give the identity to an account."""
+    db.execute("UPDATE identity SET account_id = ? WHERE id = ?", (account_id, identity_id))
+
+
+def set_networks(db: Database, rows: Sequence[tuple[str, int]]) -> None:
+    """Set (network, identity id)."""
+    db.executemany("UPDATE identity SET network = ? WHERE id = ?", rows)
+
+
+# Accounts
+
+#: What an import may update of an unclaimed account.
+RECORD = ("public_name", "full_name", "bio", "location", "links", "member_since")
+
+
+def load_records(db: Database, account_ids: Sequence[int]) -> dict[int, tuple[str, tuple[Any, ...]]]:
+    """{account: (state, its RECORD)}."""
+    return {
+        row[0]: (row[1], row[2:])
+        for some, values in padded(account_ids)
+        for row in db.rows(f"SELECT id, state, {', '.join(RECORD)} FROM account WHERE id IN ({some})", values)
+    }
+
+
+def set_records(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Set (*RECORD, account id) of unclaimed accounts and move their row versions on."""
+    db.executemany(
+        f"UPDATE account SET {' = ?, '.join(RECORD)} = ?, row_version = row_version + 1"
+        " WHERE id = ? AND state = 'unclaimed'",
+        rows,
+    )
+
+
+def load_taken(db: Database, handles: Sequence[str]) -> set[str]:
+    """Which of these handles were ever given."""
+    return {
+        row[0]
+        for some, values in padded(handles)
+        for row in db.rows(f"SELECT handle FROM handle WHERE handle IN ({some})", values)
+    }
+
+
+def load_networks(db: Database) -> list[tuple[str, int, str, int | None, int, bool]]:
+    """Accounts that share a network id with another account, by network and age:
+    (network, account id, state, primary id, member since, has others linked to it)."""
+    return [
+        (row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+        for row in db.rows(
+            "SELECT DISTINCT i.network, a.id, a.state, a.primary_id, COALESCE(a.member_since, a.created_at) AS since,"
+            " EXISTS (SELECT 1 FROM account s WHERE s.primary_id = a.id)"
+            " FROM identity i JOIN account a ON a.id = i.account_id"
+            " WHERE i.network IN (SELECT network FROM identity WHERE network IS NOT NULL AND account_id IS NOT NULL"
+            " GROUP BY network HAVING COUNT(DISTINCT account_id) > 1)"
+            " AND a.state <> 'deleted' ORDER BY i.network, since, a.id"
+        )
+    ]

@@ -1,0 +1,302 @@
+"""Activity and what is counted from it: sources, events, counters, held items, days, crossings. SQL only, no rules.
+
+Every text is constant; lists of keys are padded to a few lengths so that prepared statements are reused. All writes
+expect to run inside one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from policies.errors import NotFound
+from webapp.store.database import Database, marks
+
+#: Columns of `account` that count events, in the order of COUNTERS rows here.
+COUNTERS = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos")
+
+_SIZES = (1, 8, 64, 512, 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source as events refer to it."""
+
+    id: int
+    name: str
+    area: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRow:
+    """A stored event as far as counting needs it."""
+
+    id: int
+    external_id: str
+    account_id: int | None
+    by_account_id: int | None
+    kind: str
+    at: int
+    object: str
+    title: str
+    url: str
+    listed: bool
+
+
+_ROW = "id, external_id, account_id, by_account_id, kind, at, object, title, url, listed"
+
+
+def padded(values: Sequence[Any]) -> Iterable[tuple[str, tuple[Any, ...]]]:
+    """(marks, values) in chunks of at most 1,024 whose lengths are one of a few: the last value is repeated."""
+    for start in range(0, len(values), _SIZES[-1]):
+        chunk = tuple(values[start : start + _SIZES[-1]])
+        size = next(size for size in _SIZES if size >= len(chunk))
+        yield marks(size), chunk + chunk[-1:] * (size - len(chunk))
+
+
+# Sources
+
+
+def save_source(db: Database, name: str, label: str, area: str, now: int) -> None:
+    """Make the source known; one that exists keeps its label and area."""
+    db.execute(
+        "INSERT INTO source(name, label, area, created_at) VALUES (?,?,?,?) ON CONFLICT (name) DO NOTHING",
+        (name, label, area, now),
+    )
+
+
+def lock_source(db: Database, name: str) -> SourceRow:
+    """The source, locked until the transaction ends: one batch of a source is recorded at a time.
+
+    Errors: NotFound.
+    """
+    lock = "" if db.dialect == "sqlite" else " FOR NO KEY UPDATE"
+    row = db.row(f"SELECT id, name, area FROM source WHERE name = ?{lock}", (name,))
+    if row is None:
+        raise NotFound(f"There is no source “{name}”.")
+    return SourceRow(*row)
+
+
+def source_of_identity(db: Database, identity_id: int) -> str:
+    """The name of the source that an identity belongs to. Errors: NotFound."""
+    row = db.row("SELECT s.name FROM identity i JOIN source s ON s.id = i.source_id WHERE i.id = ?", (identity_id,))
+    if row is None:
+        raise NotFound("There is no such identity.")
+    return str(row[0])
+
+
+# Events
+
+
+def load_known(db: Database, source_id: int, external_ids: Sequence[str]) -> set[str]:
+    """Which of these events are stored already."""
+    return {
+        row[0]
+        for some, values in padded(external_ids)
+        for row in db.rows(
+            f"SELECT external_id FROM activity WHERE source_id = ? AND external_id IN ({some})", (source_id, *values)
+        )
+    }
+
+
+def save_events(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert new events: (source_id, external_id, identity_id, account_id, kind, at, object, title, url, by_actor,
+    by_account_id, listed)."""
+    db.executemany(
+        "INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, object, title, url, by_actor,"
+        " by_account_id, listed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        rows,
+    )
+
+
+def load_event(db: Database, source_id: int, external_id: str) -> ActivityRow | None:
+    """One stored event."""
+    row = db.row(f"SELECT {_ROW} FROM activity WHERE source_id = ? AND external_id = ?", (source_id, external_id))
+    return None if row is None else ActivityRow(*row)
+
+
+def load_waiting(db: Database, identity_id: int) -> list[ActivityRow]:
+    """The events of an identity that no account has yet."""
+    sql = f"SELECT {_ROW} FROM activity WHERE identity_id = ? AND account_id IS NULL"
+    return [ActivityRow(*row) for row in db.rows(sql, (identity_id,))]
+
+
+def load_given_by(db: Database, source_id: int, actor: str) -> list[ActivityRow]:
+    """The events that name this giver, whose account was not known when they came in."""
+    sql = f"SELECT {_ROW} FROM activity WHERE source_id = ? AND by_actor = ? AND by_account_id IS NULL"
+    return [ActivityRow(*row) for row in db.rows(sql, (source_id, actor))]
+
+
+def set_receiver(db: Database, identity_id: int, account_id: int) -> None:
+    """Hand the waiting events of an identity to its account."""
+    db.execute(
+        "UPDATE activity SET account_id = ? WHERE identity_id = ? AND account_id IS NULL", (account_id, identity_id)
+    )
+
+
+def set_giver(db: Database, events: Sequence[ActivityRow], account_id: int) -> None:
+    """Note the giver's account on events and on the kudos made from them."""
+    values = [(account_id, event.id) for event in events]
+    db.executemany("UPDATE activity SET by_account_id = ? WHERE id = ?", values)
+    db.executemany("UPDATE kudos SET giver_id = ? WHERE activity_id = ?", values)
+
+
+def delete_events(db: Database, events: Sequence[ActivityRow]) -> None:
+    """Remove events and the kudos made from them."""
+    values = [(event.id,) for event in events]
+    db.executemany("DELETE FROM kudos WHERE activity_id = ?", values)
+    db.executemany("DELETE FROM activity WHERE id = ?", values)
+
+
+def save_kudos(db: Database, source_id: int, external_ids: Sequence[str]) -> None:
+    """The kudos that stand for these kudos events; the event's title is the message."""
+    db.executemany(
+        "INSERT INTO kudos(receiver_id, giver_id, activity_id, message, at)"
+        " SELECT account_id, by_account_id, id, title, at FROM activity WHERE source_id = ? AND external_id = ?",
+        [(source_id, external_id) for external_id in external_ids],
+    )
+
+
+# Counters
+
+
+def lock_accounts(db: Database, account_ids: Iterable[int]) -> None:
+    """Lock account rows in the order of their ids, so that batches of several sources cannot deadlock."""
+    if db.dialect == "postgresql":
+        for some, values in padded(sorted(account_ids)):
+            db.rows(f"SELECT id FROM account WHERE id IN ({some}) ORDER BY id FOR NO KEY UPDATE", values)
+
+
+def add_counters(db: Database, deltas: Mapping[int, Sequence[int]]) -> None:
+    """Add to the counters (in the order of COUNTERS) and move the row version on."""
+    db.executemany(
+        "UPDATE account SET answers = answers + ?, accepted_solutions = accepted_solutions + ?,"
+        " articles = articles + ?, likes_received = likes_received + ?, total_posts = total_posts + ?,"
+        " peer_kudos = peer_kudos + ?, row_version = row_version + 1 WHERE id = ?",
+        [(*delta, account_id) for account_id, delta in sorted(deltas.items())],
+    )
+
+
+def load_counters(db: Database, account_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """The counters of accounts, by name."""
+    return {
+        row[0]: dict(zip(COUNTERS, row[1:], strict=True))
+        for some, values in padded(account_ids)
+        for row in db.rows(f"SELECT id, {', '.join(COUNTERS)} FROM account WHERE id IN ({some})", values)
+    }
+
+
+def add_pairs(db: Database, deltas: Mapping[tuple[int, int], Sequence[int]]) -> None:
+    """Add (kudos, likes) to (receiver, giver); a pair at zero goes."""
+    ordered = sorted(deltas.items())
+    db.executemany(
+        "INSERT INTO pair_counter(receiver_id, giver_id) VALUES (?,?) ON CONFLICT DO NOTHING",
+        [pair for pair, _ in ordered],
+    )
+    db.executemany(
+        "UPDATE pair_counter SET kudos = kudos + ?, likes = likes + ? WHERE receiver_id = ? AND giver_id = ?",
+        [(*delta, *pair) for pair, delta in ordered],
+    )
+    db.executemany(
+        "DELETE FROM pair_counter WHERE receiver_id = ? AND giver_id = ? AND kudos = 0 AND likes = 0",
+        [pair for pair, delta in ordered if min(delta) < 0],
+    )
+
+
+def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> None:
+    """Add to the days of the heatmap, (account, day, area); a day at zero goes."""
+    ordered = sorted(deltas.items())
+    db.executemany(
+        "INSERT INTO activity_day(account_id, day, area, n) VALUES (?,?,?,?)"
+        " ON CONFLICT (account_id, day, area) DO UPDATE SET n = activity_day.n + excluded.n",
+        [(*key, n) for key, n in ordered if n > 0],
+    )
+    fewer = [(n, *key) for key, n in ordered if n < 0]
+    db.executemany("UPDATE activity_day SET n = n + ? WHERE account_id = ? AND day = ? AND area = ?", fewer)
+    db.executemany(
+        "DELETE FROM activity_day WHERE account_id = ? AND day = ? AND area = ? AND n = 0", [row[1:] for row in fewer]
+    )
+
+
+# Held items
+
+
+def add_held(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add (account_id, kind, item, source_id, title, url, at, events); the earliest event gives date, title and url."""
+    db.executemany(
+        "INSERT INTO held(account_id, kind, item, source_id, title, url, at, events) VALUES (?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (account_id, kind, item) DO UPDATE SET events = held.events + excluded.events,"
+        " title = CASE WHEN excluded.at < held.at THEN excluded.title ELSE held.title END,"
+        " url = CASE WHEN excluded.at < held.at THEN excluded.url ELSE held.url END,"
+        " at = CASE WHEN excluded.at < held.at THEN excluded.at ELSE held.at END",
+        rows,
+    )
+
+
+def set_held(
+    db: Database, account_id: int, kind: str, item: str, source_id: int, found: tuple[str, str, int, int] | None
+) -> None:
+    """Make the item exactly (title, url, at, events), or gone for None."""
+    if found is None:
+        db.execute("DELETE FROM held WHERE account_id = ? AND kind = ? AND item = ?", (account_id, kind, item))
+    else:
+        db.execute(
+            "INSERT INTO held(account_id, kind, item, source_id, title, url, at, events) VALUES (?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (account_id, kind, item) DO UPDATE SET title = excluded.title, url = excluded.url,"
+            " at = excluded.at, events = excluded.events",
+            (account_id, kind, item, source_id, *found),
+        )
+
+
+def load_behind(
+    db: Database, account_id: int, source_id: int, kinds: tuple[str, str], object: str
+) -> list[tuple[str, int, str, str, str]]:
+    """The events of (up to two) kinds about one object of an account: (kind, at, external_id, title, url)."""
+    return db.rows(
+        "SELECT kind, at, external_id, title, url FROM activity WHERE account_id = ? AND kind IN (?, ?)"
+        " AND source_id = ? AND object = ?",
+        (account_id, *kinds, source_id, object),
+    )
+
+
+# Crossings of milestones
+
+
+def load_crossings(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, str], dict[int, int]]:
+    """{(account, metric): {milestone: when crossed}}."""
+    found: dict[tuple[int, str], dict[int, int]] = {}
+    for some, values in padded(account_ids):
+        sql = f"SELECT account_id, metric, value, at FROM crossing WHERE account_id IN ({some})"
+        for account_id, metric, value, at in db.rows(sql, values):
+            found.setdefault((account_id, metric), {})[value] = at
+    return found
+
+
+def load_nth(db: Database, account_id: int, kind: str, n: int) -> int | None:
+    """When the n-th event of a kind happened, in the order of time."""
+    row = db.row(
+        "SELECT at FROM activity WHERE account_id = ? AND kind = ? ORDER BY at LIMIT 1 OFFSET ?",
+        (account_id, kind, n - 1),
+    )
+    return None if row is None else int(row[0])
+
+
+def load_course_dates(db: Database, account_id: int) -> list[int]:
+    """When each course was first completed, ascending."""
+    sql = "SELECT at FROM held WHERE account_id = ? AND kind = 'course' ORDER BY at"
+    return [row[0] for row in db.rows(sql, (account_id,))]
+
+
+def save_crossings(db: Database, rows: Sequence[tuple[int, str, int, int]]) -> None:
+    """Set (account_id, metric, value, at)."""
+    db.executemany(
+        "INSERT INTO crossing(account_id, metric, value, at) VALUES (?,?,?,?)"
+        " ON CONFLICT (account_id, metric, value) DO UPDATE SET at = excluded.at",
+        rows,
+    )
+
+
+def delete_crossings(db: Database, rows: Sequence[tuple[int, str, int]]) -> None:
+    """Remove (account_id, metric, value)."""
+    db.executemany("DELETE FROM crossing WHERE account_id = ? AND metric = ? AND value = ?", rows)
