@@ -1,4 +1,4 @@
-"""Milestone badges: a cut stone per (rule, tier). The rule gives the hue, the tier the cut and how much colour is in it."""
+"""Milestone badges: a cut stone per (rule, tier). The rule gives the hue, the tier the cut and the depth of colour."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def _earned(rule: str, tier: int, value: int, label: str, mini: bool) -> str:
     centre = oklch(0.455 if tier else 0.47, min(chroma * 1.05, 0.115), hue(rule) - 4)
     return (
         f'<svg class="gem" viewBox="0 0 120 120"{_named(label)}'
-        f'<g stroke="#fff" stroke-opacity=".34" stroke-width=".7" stroke-linejoin="round">{_painted(rule, tier, facets)}'
+        f'<g stroke="#fff" stroke-opacity=".34" stroke-width=".7" stroke-linejoin="round">'
+        f'{_painted(rule, tier, facets)}'
         f'<path d="{_path(table)}" fill="{centre}"/></g>'
         f'<path d="{_path(glint)}" fill="#fff" fill-opacity=".1"/>'
         f'{"" if mini else _digits(value, "gem-n")}</svg>'
@@ -62,12 +63,14 @@ def _earned(rule: str, tier: int, value: int, label: str, mini: bool) -> str:
 def _wireframe(rule: str, tier: int, value: int) -> tuple[str, str, str]:
     sides = CUT[tier]
     facets, table = _facets(sides, tier)
-    inside = f'{_painted(rule, tier, facets)}<path d="{_path(table)}" fill="{oklch(0.78, _chroma(tier) * 0.8, hue(rule))}"/>'
+    centre = oklch(0.78, _chroma(tier) * 0.8, hue(rule))
+    inside = f'{_painted(rule, tier, facets)}<path d="{_path(table)}" fill="{centre}"/>'
     lines = "".join(_path(points) for _, points in facets)
     wire = (
         '<g fill="none" stroke="currentColor" stroke-linejoin="round">'
         f'<path d="{lines}" stroke-opacity=".38" stroke-width=".9"/>'
-        f'<path d="{_path(_ring(sides, _RADIUS + 3))}" stroke-opacity=".55" stroke-width="1.4" stroke-dasharray="4 3.5"/></g>'
+        f'<path d="{_path(_ring(sides, _RADIUS + 3))}" stroke-opacity=".55" stroke-width="1.4"'
+        ' stroke-dasharray="4 3.5"/></g>'
     )
     return inside, wire, _digits(value, "gem-n todo")
 
@@ -80,10 +83,8 @@ def _chroma(tier: int) -> float:
 def _ring(sides: int, radius: float, offset: float = 0.0) -> list[Point]:
     turn = -math.pi / 2 + (math.pi / sides if sides % 2 == 0 else 0)
     step = 2 * math.pi / sides
-    return [
-        (_CENTRE + radius * math.cos(turn + (i + offset) * step), _CENTRE + radius * math.sin(turn + (i + offset) * step))
-        for i in range(sides)
-    ]
+    angles = (turn + (i + offset) * step for i in range(sides))
+    return [(_CENTRE + radius * math.cos(angle), _CENTRE + radius * math.sin(angle)) for angle in angles]
 
 
 def _facets(sides: int, tier: int) -> tuple[list[tuple[int, list[Point]]], list[Point]]:
@@ -107,7 +108,7 @@ def _facets(sides: int, tier: int) -> tuple[list[tuple[int, list[Point]]], list[
 
 def _painted(rule: str, tier: int, facets: list[tuple[int, list[Point]]]) -> str:
     """Facets lit from the upper left, with a little seeded jitter: the same badge is the same stone everywhere."""
-    jitter = random.Random(seed_of(rule, tier))
+    jitter = random.Random(seed_of(rule, tier))  # noqa: S311  (a drawing, not a secret)
     brilliant = tier >= _BRILLIANT
     depth = {1: (0.565, -0.06) if brilliant else (0.60, 0.15), 2: (0.655, 0.17), 3: (0.715, 0.13)}
     chroma, degrees, out = _chroma(tier), hue(rule), []
@@ -124,7 +125,8 @@ def _painted(rule: str, tier: int, facets: list[tuple[int, list[Point]]]) -> str
 
 def _digits(value: int, style: str) -> str:
     size = _DIGITS[min(len(str(value)), len(_DIGITS) - 1)]
-    return f'<text x="60" y="{_n(60 + size * 0.345)}" class="{style}" font-size="{size}" text-anchor="middle">{int(value)}</text>'
+    place = f'x="60" y="{_n(60 + size * 0.345)}" font-size="{size}" text-anchor="middle"'
+    return f'<text class="{style}" {place}>{int(value)}</text>'
 
 
 def _named(label: str) -> str:

@@ -39,15 +39,16 @@ def stage(*, dark: bool = False) -> str:
 
 def _reeded(seed: str, width: int, height: int, ribs: int, hues: tuple[int, ...], dark: bool, scale: float) -> str:
     """Stones, out of focus, behind fluted glass: every rib shows a slice that is wider than itself."""
-    rng = random.Random(seed_of("reeded", seed))
+    rng = random.Random(seed_of("reeded", seed))  # noqa: S311  (a drawing, not a secret)
     gradients, discs = [], []
     for i in range(_DISCS):
         degrees = hues[i % len(hues)] + rng.uniform(-6, 6)
         warm = 30 < degrees < 110
         low, high = ((0.50, 0.58) if dark else (0.78, 0.84)) if warm else ((0.33, 0.52) if dark else (0.60, 0.78))
         light, chroma = rng.uniform(low, high), rng.uniform(0.055, 0.085)
+        lit = oklch(min(light + 0.15, 0.95), chroma * 0.8, degrees)
         gradients.append(
-            f'<radialGradient id="b{i}" cx=".38" cy=".28" r=".8"><stop stop-color="{oklch(min(light + 0.15, 0.95), chroma * 0.8, degrees)}"/>'
+            f'<radialGradient id="b{i}" cx=".38" cy=".28" r=".8"><stop stop-color="{lit}"/>'
             f'<stop offset=".95" stop-color="{oklch(light, chroma, degrees - 6)}"/></radialGradient>')
         radius = rng.uniform(0.38, 0.82) * height * scale * (0.6 if warm else 1)
         x = width * (i + 0.5) / _DISCS + rng.uniform(-0.04, 0.04) * width
@@ -57,16 +58,21 @@ def _reeded(seed: str, width: int, height: int, ribs: int, hues: tuple[int, ...]
     near, far = (0.30, 0.23) if dark else (0.93, 0.87)
     rib, span = width / ribs, width / ribs * 4.2
     slices = "".join(
-        f'<svg x="{i * rib:.4g}" width="{rib + 0.4:.4g}" height="{height}" viewBox="{(i + 0.5) * rib - span / 2:.4g} 0 {span:.4g} {height}"'
+        f'<svg x="{i * rib:.4g}" width="{rib + 0.4:.4g}" height="{height}"'
+        f' viewBox="{(i + 0.5) * rib - span / 2:.4g} 0 {span:.4g} {height}"'
         ' preserveAspectRatio="none"><use href="#f"/></svg>' for i in range(ribs))
     flutes = "".join(f'<path d="M{i * rib:.4g} 0h{rib:.4g}v{height}h-{rib:.4g}z"/>' for i in range(ribs))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" preserveAspectRatio="xMidYMid slice"><defs>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+        ' preserveAspectRatio="xMidYMid slice"><defs>'
         f'<linearGradient id="s" x2="1" y2=".3"><stop stop-color="{oklch(near, 0.022, hues[0])}"/>'
         f'<stop offset="1" stop-color="{oklch(far, 0.035, hues[0] + 14)}"/></linearGradient>'
         f'<linearGradient id="r"><stop stop-color="#fff" stop-opacity="{".22" if dark else ".55"}"/>'
-        '<stop offset=".14" stop-color="#fff" stop-opacity=".06"/><stop offset=".6" stop-color="#fff" stop-opacity="0"/>'
-        '<stop offset=".92" stop-color="#04201b" stop-opacity=".06"/><stop offset="1" stop-color="#04201b" stop-opacity=".16"/></linearGradient>'
-        f'{"".join(gradients)}<g id="f"><path d="M-200 0h{width + 400}v{height}H-200z" fill="url(#s)"/>{"".join(discs)}</g></defs>'
+        '<stop offset=".14" stop-color="#fff" stop-opacity=".06"/>'
+        '<stop offset=".6" stop-color="#fff" stop-opacity="0"/>'
+        '<stop offset=".92" stop-color="#04201b" stop-opacity=".06"/>'
+        '<stop offset="1" stop-color="#04201b" stop-opacity=".16"/></linearGradient>'
+        f'{"".join(gradients)}<g id="f"><path d="M-200 0h{width + 400}v{height}H-200z" fill="url(#s)"/>'
+        f'{"".join(discs)}</g></defs>'
         f'{slices}<g fill="url(#r)">{flutes}</g></svg>'
     )

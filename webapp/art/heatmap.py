@@ -9,16 +9,18 @@ from typing import Final
 
 WEEKS: Final = 53
 _STEP, _LEFT, _TOP = 14, 30, 18
-#: A day is an 11 px square with corners of 2.5 px: a 6 px square drawn with a 5 px round-joined stroke (.heat path in the CSS).
+#: A day is an 11 px square with corners of 2.5 px: a 6 px square with a round-joined stroke of 5 px (.heat path, CSS).
 _CELLS: Final = tuple(
-    tuple(f"M{_LEFT + week * _STEP + 2.5:g} {_TOP + day * _STEP + 2.5:g}h6v6h-6z" for day in range(7)) for week in range(WEEKS))
+    tuple(f"M{_LEFT + week * _STEP + 2.5:g} {_TOP + day * _STEP + 2.5:g}h6v6h-6z" for day in range(7))
+    for week in range(WEEKS)
+)
 #: Level by count: 0, 1-2, 3-5, 6-9, 10 and more.
 _LEVELS: Final = (0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4)
 _WIDTH, _HEIGHT = _LEFT + WEEKS * _STEP, _TOP + 7 * _STEP
 
 
 def heatmap(weeks: Sequence[Sequence[int | None]], first_day: str) -> str:
-    """Draw up to 53 weeks of 7 counts, Monday first, None for days outside the range; `first_day` is the ISO date of the first."""
+    """Draw up to 53 weeks of 7 counts, Monday first, from the ISO date `first_day`; None is a day outside the range."""
     drawn: tuple[list[str], ...] = ([], [], [], [], [])
     for cells, week in zip(_CELLS, weeks, strict=False):
         for cell, count in zip(cells, week, strict=False):
@@ -37,7 +39,8 @@ def _frame(first_day: str) -> str:
         monday = start + datetime.timedelta(weeks=week)
         if monday.day <= 7:
             labels.append(f'<text x="{_LEFT + week * _STEP}" y="10">{_MONTHS[monday.month - 1]}</text>')
-    labels += [f'<text x="0" y="{_TOP + day * _STEP + 9}">{name}</text>' for day, name in ((0, "Mon"), (2, "Wed"), (4, "Fri"))]
+    for day, name in ((0, "Mon"), (2, "Wed"), (4, "Fri")):
+        labels.append(f'<text x="0" y="{_TOP + day * _STEP + 9}">{name}</text>')
     return (f'<svg class="heat" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
             f'aria-labelledby="heat-cap">{"".join(labels)}')
 

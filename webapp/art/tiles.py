@@ -13,8 +13,8 @@ _UNIT = 12
 
 @lru_cache(maxsize=1024)
 def tile(seed: str) -> str:
-    """The tile of a course, group or app as inline SVG; one corner is drawn from the seed and mirrored into the others."""
-    rng = random.Random(seed_of("tile", seed))
+    """The tile of a course, group or app as inline SVG: one corner comes from the seed, the others mirror it."""
+    rng = random.Random(seed_of("tile", seed))  # noqa: S311  (a drawing, not a secret)
     degrees = WHEEL[seed_of("t", seed) % len(WHEEL)]
     ground, glaze, light = oklch(0.50, 0.075, degrees), oklch(0.80, 0.07, degrees + 10), oklch(0.64, 0.08, degrees + 4)
     half = _SIDE // 2

@@ -1,7 +1,7 @@
-"""What templates draw with: icons, gems, dates, numbers, versioned addresses. No route, no query, nothing about a person.
+"""What templates draw with: icons, gems, dates, numbers, versioned addresses. No route, no query, nobody's data.
 
-Icons and assets are filters on constants (`{{ 'lock'|icon }}`), which Jinja folds when it compiles a template: they cost
-nothing per request. The functions of the same name take a value that is known only when the page is drawn.
+Icons and assets are filters on constants (`{{ 'lock'|icon }}`), which Jinja folds when it compiles a template: they
+cost nothing per request. The functions of the same name take a value that is known only when the page is drawn.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -36,7 +37,9 @@ _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )
-_AUDIENCES: Final = {"anyone": ("anyone", "Anyone"), "organization": ("org", "Organization"), "only_you": ("you", "Only you")}
+_AUDIENCES: Final = {
+    "anyone": ("anyone", "Anyone"), "organization": ("org", "Organization"), "only_you": ("you", "Only you"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def assets() -> dict[str, Asset]:
     try:
         htmx = (importlib.resources.files(HTMX_PACKAGE) / HTMX_FILE).read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise ConfigError("htmx is not installed", "Install django-js-lib-htmx as pinned in constraints.txt.") from error
+        raise ConfigError("htmx is not installed.", "Install what constraints.txt pins.") from error
     check_htmx(htmx)
     held["htmx.min.js"] = _asset("htmx.min.js", htmx)
     return held
@@ -64,7 +67,7 @@ def assets() -> dict[str, Asset]:
 def check_htmx(body: bytes) -> None:
     """Refuse to start on a script that differs by a byte from the one this release was tested with."""
     if hashlib.sha256(body).hexdigest() != HTMX_SHA256:
-        raise ConfigError("The installed htmx is not the one Vitrine was tested with",
+        raise ConfigError("The installed htmx is not the one Vitrine was tested with.",
                           "Install django-js-lib-htmx in the version that constraints.txt pins.")
 
 
@@ -95,7 +98,8 @@ def banner(handle: str, dark: bool = False) -> str:
 def icon(name: str, style: str = "") -> Markup:
     """A decorative icon of the sprite, sized and coloured by the text around it."""
     css = f"i {style}" if style else "i"
-    return Markup('<svg class="{}" aria-hidden="true"><use href="{}#i-{}"/></svg>').format(css, asset("icons.svg"), name)
+    drawing = Markup('<svg class="{}" aria-hidden="true"><use href="{}#i-{}"/></svg>')
+    return drawing.format(css, asset("icons.svg"), name)
 
 
 @lru_cache(maxsize=8)
@@ -141,6 +145,13 @@ def ring(number: int, points: int, next_at: int | None) -> Markup:
         '<text x="22" y="28" text-anchor="middle">{}</text></svg>').format(share, number)
 
 
+def activity_url(handle: str, source: str | None, kind: str | None, cursor: str | None = None) -> str:
+    """The address of a profile's activity under these filters; whatever is empty is left out."""
+    given = (("source", source), ("kind", kind), ("cursor", cursor))
+    asked = urlencode([(name, value) for name, value in given if value])
+    return f"/u/{handle}/activity?{asked}" if asked else f"/u/{handle}/activity"
+
+
 @lru_cache(maxsize=8192)
 def number(value: int) -> str:
     """1204 -> 1,204"""
@@ -151,7 +162,8 @@ def number(value: int) -> str:
 def day(at: int) -> Markup:
     """Unix seconds -> 12 May 2025, as <time>. Dates are UTC and never relative: pages are cached."""
     date = _date(at)
-    return Markup('<time datetime="{}">{} {} {}</time>').format(date.isoformat(), date.day, _MONTHS[date.month - 1], date.year)
+    text = f"{date.day} {_MONTHS[date.month - 1]} {date.year}"
+    return Markup('<time datetime="{}">{}</time>').format(date.isoformat(), text)
 
 
 @lru_cache(maxsize=8192)
@@ -165,7 +177,8 @@ def month(at: int) -> Markup:
 def short_month(at: int) -> Markup:
     """Unix seconds -> Mar 2019, as <time>."""
     date = _date(at)
-    return Markup('<time datetime="{}">{} {}</time>').format(date.isoformat()[:7], _MONTHS[date.month - 1][:3], date.year)
+    text = f"{_MONTHS[date.month - 1][:3]} {date.year}"
+    return Markup('<time datetime="{}">{}</time>').format(date.isoformat()[:7], text)
 
 
 @lru_cache(maxsize=512)
@@ -187,6 +200,7 @@ def register_template_helpers(app: Flask) -> None:
     drawn: dict[str, Callable[..., Any]] = {
         "icon": icon, "asset": asset, "audience_glyph": audience_glyph, "gem": gem, "next_gem": next_gem,
         "rosette": rosette, "tile": tile, "heat": heat, "ring": ring, "initials": rosettes.initials,
+        "activity_url": activity_url,
     }
     shell: dict[str, Any] = {
         "site_name": "Vitrine", "site_links": (), "member": None, "lang": "en", "dir": "ltr", "theme": "", "nav": "",
