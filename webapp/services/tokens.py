@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from policies.errors import Refused
 from webapp.services.context import Context
 from webapp.store import proofs
 from webapp.store.proofs import Proof
@@ -52,13 +53,28 @@ def issue(
 
 def open_token(ctx: Context, purpose: str, token: str, now: int) -> Proof | None:
     """The live proof of a token; nothing is used up, so that a mail scanner's visit harms nobody."""
-    if len(token) > 100:
-        return None
-    proof = proofs.find_by_hash(ctx.db, digest(token), now)
+    return reopen(ctx, purpose, digest(token), now) if len(token) <= 100 else None
+
+
+def reopen(ctx: Context, purpose: str, key: str, now: int) -> Proof | None:
+    """The proof that a browser has opened, by its key, if it is still live."""
+    proof = proofs.find(ctx.db, key, now)
     return proof if proof is not None and proof.purpose == purpose else None
 
 
-def reopen(ctx: Context, purpose: str, proof_id: int, now: int) -> Proof | None:
-    """The proof that a browser has opened, if it is still live."""
-    proof = proofs.find(ctx.db, proof_id, now)
-    return proof if proof is not None and proof.purpose == purpose else None
+class LinkGone(Refused):
+    """The link was used, is too old, was replaced by a newer one, or was never given. Which of these is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("rule_live_link", "This link no longer works.", "Ask for a new one.")
+
+
+def use(ctx: Context, proof: Proof, now: int) -> None:
+    """Use a proof up, in the transaction of what it allows. Errors: LinkGone if somebody was faster."""
+    if not proofs.use(ctx.db, proof.key, now):
+        raise LinkGone
+
+
+def sweep(ctx: Context, now: int) -> None:
+    """Drop proofs that expired a month ago. Only to keep the table small: they are refused without it (T13)."""
+    proofs.sweep(ctx.db, now - 30 * 86_400)

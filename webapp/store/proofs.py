@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from webapp.store.database import Database
 
-COLUMNS = "p.id, p.purpose, p.account_id, p.other_account_id, p.session_id, p.email_key, p.detail, p.created_at"
+COLUMNS = "p.token_hash, p.purpose, p.account_id, p.other_account_id, p.session_id, p.email_key, p.detail, p.created_at"
 #: Usable: not used, not expired, and no newer one for the same purpose and address.
 LIVE = (
     " p.used_at IS NULL AND p.expires_at > ? AND NOT EXISTS (SELECT 1 FROM proof n"
@@ -17,7 +17,7 @@ LIVE = (
 
 
 class Proof(NamedTuple):
-    id: int
+    key: str                # the token's hash: names the proof. Row ids do not, SQLite gives them out again
     purpose: str
     account_id: int | None
     other_account_id: int | None
@@ -39,33 +39,27 @@ def add(
     session_id: str | None = None,
     email_key: str | None = None,
     detail: Mapping[str, Any] | None = None,
-) -> int:
-    """Insert a proof and return its id."""
-    row = db.execute(
+) -> None:
+    """Insert a proof."""
+    db.execute(
         "INSERT INTO proof(purpose, token_hash, account_id, other_account_id, session_id, email_key, detail,"
-        " created_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?) RETURNING id",
+        " created_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?)",
         (
             purpose, token_hash, account_id, other_account_id, session_id, email_key, json.dumps(detail or {}), now,
             expires_at,
         ),
-    ).fetchone()
-    return int(row[0])
+    )
 
 
-def find_by_hash(db: Database, token_hash: str, now: int) -> Proof | None:
+def find(db: Database, token_hash: str, now: int) -> Proof | None:
     """The live proof of a token."""
     return _proof(db.row(f"SELECT {COLUMNS} FROM proof p WHERE p.token_hash = ? AND {LIVE}", (token_hash, now)))
 
 
-def find(db: Database, proof_id: int, now: int) -> Proof | None:
-    """A proof by id if it is still live."""
-    return _proof(db.row(f"SELECT {COLUMNS} FROM proof p WHERE p.id = ? AND {LIVE}", (proof_id, now)))
-
-
-def use(db: Database, proof_id: int, now: int) -> bool:
+def use(db: Database, token_hash: str, now: int) -> bool:
     """Use a proof up; False if it was used, cancelled or expired in between. In the transaction of what it allows."""
     cursor = db.execute(
-        "UPDATE proof SET used_at = ? WHERE id = ? AND used_at IS NULL AND expires_at > ?", (now, proof_id, now)
+        "UPDATE proof SET used_at = ? WHERE token_hash = ? AND used_at IS NULL AND expires_at > ?", (now, token_hash, now)
     )
     return bool(cursor.rowcount == 1)
 
