@@ -48,16 +48,23 @@ def _no_network() -> Iterator[None]:
 # Databases -----------------------------------------------------------------------------------------------------------
 
 
+def _set_up(url: str, data_dir: Path) -> None:
+    """What `vitrine init` does to a new database: the schema, the fields' bits, the default levels."""
+    from webapp.app import open_context
+    from webapp.config import Config
+    from webapp.ops.setup import set_up
+
+    ctx = open_context(Config(data_dir=data_dir, database_url=url, secret_key="k" * 40))
+    set_up(ctx, NOW - 1000)
+    if ctx.db.dialect == "sqlite":
+        ctx.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ctx.db.close()
+
+
 @pytest.fixture(scope="session")
 def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from webapp.store.database import Database
-    from webapp.store.migrate import migrate_up
-
     path = tmp_path_factory.mktemp("template") / "vitrine.db"
-    db = Database.open(f"sqlite:///{path}")
-    migrate_up(db)
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
+    _set_up(f"sqlite:///{path}", path.parent)
     return path
 
 
@@ -72,14 +79,9 @@ def postgres_server() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(postgres_server: Any) -> str:
-    from webapp.store.database import Database
-    from webapp.store.migrate import migrate_up
-
+def _postgres_template(postgres_server: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     name: str = postgres_server.create()
-    db = Database.open(postgres_server.url(name))
-    migrate_up(db)
-    db.close()
+    _set_up(postgres_server.url(name), tmp_path_factory.mktemp("template"))
     return name
 
 

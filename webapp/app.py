@@ -16,18 +16,18 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from policies.manager import PolicyManager
 from webapp.config import Config
 from webapp.pages import _headers, _login, errors
 from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
+from webapp.plugins import load_policies
 from webapp.services.context import Context, Site
 from webapp.store.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
-PAGES = ("system", "media", "profile", "auth", "security", "edit")
+PAGES = ("system", "front", "media", "profile", "auth", "security", "edit")
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024
@@ -41,7 +41,7 @@ def open_context(config: Config, database: Database | None = None) -> Context:
         name=config.site_name, base_url=config.base_url, secret_key=config.secret_key, data_dir=config.data_dir,
         smtp_url=config.smtp_url, mail_from=config.mail_from,
     )
-    return Context(db=database or Database.open(config.database_url), manager=PolicyManager(), site=site)
+    return Context(db=database or Database.open(config.database_url), manager=load_policies(config), site=site)
 
 
 def create_app(config: Config | None = None, *, context: Context | None = None) -> Flask:

@@ -47,7 +47,7 @@ class Config:
     def hosts(self) -> frozenset[str]:
         """Host names that requests may name (T83): that of BASE_URL; on loopback every loopback name."""
         host = urlsplit(self.base_url).hostname or ""
-        return _LOOPBACK if _is_loopback(host) else frozenset({host})
+        return _LOOPBACK if is_loopback(host) else frozenset({host})
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, make_key: bool = False) -> Config:
@@ -109,7 +109,8 @@ def _names(text: str | None) -> frozenset[str]:
     return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -126,7 +127,7 @@ def _problems_of_base_url(base_url: str) -> list[str]:
         return ["BASE_URL: must be https://host, or http://127.0.0.1:port for a trial."]
     if parts.path or parts.query or parts.fragment or parts.username:
         return ["BASE_URL: is scheme and host only, without path, query or user."]
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         return [f"BASE_URL: plain http is served on loopback only; use https://{host}."]
     return []
 
@@ -146,7 +147,7 @@ def _read_key(environ: Mapping[str, str], data_dir: Path, make: bool, problems: 
                 problems.append(f"SECRET_KEY_FILE: {path} is empty.")
             return key
         if make and not environ.get("SECRET_KEY_FILE"):
-            data_dir.mkdir(parents=True, exist_ok=True)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             key = secrets.token_urlsafe(32)
             path.touch(mode=0o600, exist_ok=False)
             path.write_text(key + "\n")

@@ -1,4 +1,4 @@
-"""Where the log goes: standard error, one line per event. Called by the entry points, never by the application itself."""
+"""Where the log goes: standard error, one line per event. Called by the entry points, never by the application."""
 
 from __future__ import annotations
 

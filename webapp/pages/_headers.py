@@ -41,7 +41,7 @@ def register(app: Flask, *, is_https: bool) -> None:
     def begin() -> None:
         g.began = time.perf_counter()
         g.request_id = secrets.token_hex(8)
-        # A browser says where a request comes from; a change asked for by another site is refused before any work (T19).
+        # A browser says where a request comes from; another site's change is refused before any work (T19).
         if request.method not in _SAFE and request.headers.get("Sec-Fetch-Site", "same-origin") not in {
             "same-origin", "none",
         }:

@@ -1,4 +1,4 @@
-"""What a page asks of the request: the services' context, the moment, who looks, whether a fragment is wanted. No decision."""
+"""What a page asks of the request: the services' context, the moment, who looks, fragment or page. No decision."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def go_to(url: str) -> Response | Redirect:
 def set_cache_headers(response: Response) -> Response:
     """Cache rules (T58, T59), for whatever has none yet.
 
-    A page for somebody signed in, or one that holds a form's token, is stored nowhere. An anonymous page may be kept and
-    is asked for again with the hash of what the gate let out, so that an answer 304 tells nothing but "the same bytes".
+    A page for somebody signed in, or one that holds a form's token, is stored nowhere. An anonymous page may be kept
+    and is asked for again with the hash of what the gate let out, so that a 304 tells nothing but "the same bytes".
     """
     if response.mimetype == "text/html":
         response.vary.update(("HX-Request", "Cookie"))

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from policies import errors
 from webapp.pages import _request, _response
+from webapp.services.throttle import TooMany
 
 log = logging.getLogger("vitrine.errors")
 
@@ -65,7 +66,7 @@ def answer(status: int, title: str = "", text: str = "") -> Response:
 
 def _page(status: int, title: str, text: str) -> Response:
     try:
-        return _response.page("errors/error.html", status, status=status, title=title, text=text)
+        return _response.page("errors/error.html", status, code=status, title=title, text=text)
     except Exception as error:
         if not isinstance(error, TemplateNotFound):
             log.exception("the page for status %s cannot be drawn", status)
@@ -88,6 +89,10 @@ def _http_error(error: HTTPException) -> Any:
 
 
 def _our_error(error: errors.VitrineError) -> Response:
+    if isinstance(error, TooMany):
+        response = answer(429, error.problem, error.fix)
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
     for kind, status in _STATUS:
         if isinstance(error, kind):
             if status in {404, 503}:        # hidden and absent say the same

@@ -1,4 +1,4 @@
-"""Who may call a view. Every view carries exactly one of these marks, outermost under its route; a test walks the URL map.
+"""Who may call a view. Every view carries one of these marks, outermost under its route; a test walks the URL map.
 
 What a caller then sees is not decided here but by the gate; what a member may do is decided by the services.
 """
@@ -16,8 +16,6 @@ from webapp.pages import _request, _response
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-#: Seconds for which a password typed in this session counts as recent (D3, T15).
-RECENT = 300
 MARK = "_declared_caller"
 
 
@@ -45,7 +43,7 @@ def recent(view: View) -> View:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if not _request.is_signed_in():
             return ask_to_log_in()
-        if _request.now() - current_user.proved_at > RECENT:
+        if not current_user.session.is_recent(_request.now()):
             return _response.go_to(url_for("auth.confirm", next=_came_from()))
         return view(*args, **kwargs)
 
@@ -59,7 +57,7 @@ def admin(view: View) -> View:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if not _request.is_signed_in():
             return ask_to_log_in()
-        if not current_user.is_admin:
+        if not current_user.session.is_admin:
             abort(403)
         return view(*args, **kwargs)
 

@@ -15,7 +15,9 @@ from webapp.services import health
 
 blueprint = Blueprint("system", __name__)
 
-_ROBOTS = "User-agent: *\nDisallow: /settings/\nDisallow: /admin/\nDisallow: /login\nDisallow: /signup\nDisallow: /reset\n"
+_ROBOTS = "User-agent: *\n" + "".join(
+    f"Disallow: {path}\n" for path in ("/settings/", "/admin/", "/login", "/signup", "/reset", "/verify")
+)
 
 
 @blueprint.record_once

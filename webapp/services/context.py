@@ -12,6 +12,7 @@ from pathlib import Path
 
 from policies.manager import PolicyManager
 from policies.visibility import Gate
+from webapp.services.warm import WarmCache
 from webapp.store import policy as policy_store
 from webapp.store.database import Database
 
@@ -35,6 +36,7 @@ class Context:
     db: Database
     manager: PolicyManager
     site: Site
+    warm: WarmCache = field(default_factory=WarmCache)
     _gate: Gate | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -51,5 +53,6 @@ class Context:
         with self._lock:
             if self._gate is None or self._gate.version < version:
                 log, head = policy_store.load_log(self.db)
-                self._gate = Gate(self.manager.compile(), log, head)
+                bits = policy_store.load_field_bits(self.db)
+                self._gate = Gate(self.manager.compile(bits), log, head)
             return self._gate

@@ -8,7 +8,8 @@ from webapp.store.database import Database
 def save_probe(db: Database, now: int) -> None:
     """Write one row that means nothing, to prove that a write commits."""
     db.execute(
-        "INSERT INTO site_setting(key, value) VALUES ('probe', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        "INSERT INTO site_setting(key, value) VALUES ('probe', ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (str(now),),
     )
 

@@ -1,0 +1,243 @@
+"""The command line: `vitrine …`, and the same verbs under `flask --app wsgi …`. Each verb calls one function elsewhere.
+
+An error is one clear sentence on standard error and exit status 1, never a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from policies.errors import VitrineError
+from webapp.config import Config
+
+PROGRESS_EVERY = 5.0
+
+
+class Verb(click.Command):
+    """A command whose errors are sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VitrineError as error:
+            raise click.ClickException(str(error)) from None
+        except (click.exceptions.Exit, click.ClickException, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise click.ClickException(_note_unexpected(error)) from None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Vitrine: unified community profiles."""
+
+
+verb = cli.command
+
+
+def _context(*, make_key: bool = False) -> Any:
+    from webapp.app import open_context
+
+    return open_context(Config.from_env(os.environ, make_key=make_key))
+
+
+@verb(cls=Verb)
+@click.option("--port", default=8000, show_default=True, help="Port on 127.0.0.1.")
+def demo(port: int) -> None:
+    """Make a demo database, print who can log in, and serve it on 127.0.0.1."""
+    from webapp.app import open_context
+    from webapp.ops.serve import serve
+    from webapp.ops.setup import set_up
+    from webapp.services.demo import make_demo
+
+    os.environ.setdefault("BASE_URL", f"http://127.0.0.1:{port}")
+    config = Config.from_env(os.environ, make_key=True)
+    ctx = open_context(config)
+    set_up(ctx, _now())
+    click.echo("Making the demo community …")
+    log_ins = make_demo(ctx, _now())
+    ctx.db.close()
+    click.echo("\nYou can log in as:")
+    for log_in in log_ins:
+        click.echo(f"  {log_in}")
+    click.echo(f"\nServing on {config.base_url} (stop with Ctrl-C)\n")
+    serve(config, "127.0.0.1", port, workers=2)
+
+
+@verb(cls=Verb)
+def init() -> None:
+    """Create or migrate the database and make the secret key file."""
+    from webapp.ops.setup import set_up
+
+    for line in set_up(_context(make_key=True), _now()):
+        click.echo(line)
+
+
+@verb(cls=Verb)
+@click.option("--host", default=None, help="Address to listen on [default: the loopback address of BASE_URL].")
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Web processes.")
+def serve(host: str | None, port: int, workers: int) -> None:
+    """Serve the site, with one worker beside the web processes."""
+    from webapp.ops import serve as serving
+    from webapp.ops.logs import log_to_stderr
+
+    if not os.environ.get("BASE_URL") and host in {None, "127.0.0.1", "localhost"}:
+        os.environ["BASE_URL"] = f"http://127.0.0.1:{port}"
+    config = Config.from_env(os.environ)
+    log_to_stderr()
+    serving.serve(config, host or serving.default_host(config), port, workers)
+
+
+@verb(cls=Verb)
+@click.argument("direction", type=click.Choice(["up", "down", "status"]))
+@click.argument("target", required=False)
+def migrate(direction: str, target: str | None) -> None:
+    """Bring the database schema up, take its newest step (or all back through TARGET) down, or show its state."""
+    from webapp.ops.setup import set_up
+    from webapp.store.migrate import migrate_down, migrate_up, migration_status
+
+    ctx = _context()
+    if direction == "status":
+        for name, applied in migration_status(ctx.db):
+            click.echo(f"{'applied' if applied else 'pending'}  {name}")
+        return
+    if direction == "up" and target is None:
+        for line in set_up(ctx, _now()):
+            click.echo(line)
+        return
+    names = migrate_up(ctx.db, target) if direction == "up" else migrate_down(ctx.db, target)
+    for name in names or ["nothing to do"]:
+        click.echo(name)
+
+
+@verb("import", cls=Verb)
+@click.argument("source", type=click.Choice(["stackexchange"]))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--site", required=True, help="Host name of the site the dump is of, e.g. bicycles.stackexchange.com.")
+@click.option("--link-network", is_flag=True, help="Link accounts of one network account across sites.")
+def import_(source: str, folder: Path, site: str, link_network: bool) -> None:
+    """Import people and activity from a dump folder. Importing again adds nothing."""
+    from webapp.services.importing import import_source
+
+    result = import_source(_context(), source, folder, site, link_network, Progress())
+    click.echo(result)
+
+
+@verb(cls=Verb)
+def doctor() -> None:
+    """Check every invariant of the database; exit 1 on a breach."""
+    from webapp.ops.doctor import examine
+
+    findings = 0
+    for finding in examine(_context()):
+        findings += 1
+        click.echo(finding)
+    if findings:
+        raise click.ClickException(f"{findings} finding{'s' * (findings > 1)}.")
+    click.echo("All invariants hold.")
+
+
+@verb(cls=Verb)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the whole database into one FILE, while the site runs."""
+    from webapp.ops.backup import back_up
+
+    click.echo(back_up(_context(), file, _now()))
+
+
+@verb(cls=Verb)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace a database that holds accounts.")
+def restore(file: Path, force: bool) -> None:
+    """Put the database of a backup FILE in place."""
+    from webapp.ops.backup import restore as put_back
+
+    click.echo(put_back(_context(make_key=True), file, force=force))
+
+
+@verb(cls=Verb)
+def worker() -> None:
+    """Run what is due: mail, grace periods, clean-up. `serve` and `demo` start one themselves."""
+    from webapp.ops.logs import log_to_stderr
+    from webapp.ops.queue import run_worker
+
+    log_to_stderr()
+    run_worker(_context())
+
+
+@verb(cls=Verb)
+def plugins() -> None:
+    """List the plugins that are loaded and what each implements."""
+    for name, hooks in _context().manager.plugins().items():
+        click.echo(f"{name}: {', '.join(hooks)}")
+
+
+class Progress:
+    """Progress of long work: a bar on a terminal, otherwise one plain line every few seconds.
+
+    Call it with a label, how much is done, and how much there is (0: not known).
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._label = ""
+        self._bar: Any = None
+        self._done = 0
+        self._said = 0.0
+
+    def __call__(self, label: str, done: int, total: int = 0) -> None:
+        if label != self._label:
+            self.close()
+            self._label, self._done, self._said = label, 0, 0.0
+            if sys.stderr.isatty():
+                self._bar = click.progressbar(length=max(total, 1), label=label, file=sys.stderr)
+                self._bar.__enter__()
+        if self._bar is not None:
+            self._bar.update(max(done - self._done, 0))
+            self._done = done
+        elif self._now() - self._said >= PROGRESS_EVERY or (total and done >= total):
+            self._said = self._now()
+            click.echo(f"{label}: {done:,} of {total:,}" if total else f"{label}: {done:,}", err=True)
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+def _note_unexpected(error: Exception) -> str:
+    """Write the traceback to DATA_DIR/errors.log and say so in one sentence."""
+    text = f"Something unexpected failed ({type(error).__name__})."
+    path = Path(os.environ.get("DATA_DIR") or "data") / "errors.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {' '.join(sys.argv[1:])}\n")
+            log.writelines(traceback.format_exception(error))
+    except OSError:
+        return text
+    return f"{text} The details are in {path}."
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def main() -> None:
+    """Entry point of the `vitrine` script."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The worker: what is due happens here. Periodic tasks run by huey's queue in the same database; mail leaves every two seconds.
+
+Every task only calls a service, with the time passed in. A task that fails is logged and tried again at its next turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from huey import crontab
+from huey.api import Huey
+from huey.contrib.sql_huey import SqlStorage
+
+from webapp.services import accounts, mailer, sessions
+from webapp.services.context import Context
+
+log = logging.getLogger("vitrine.worker")
+
+#: Seconds between looks at the outbox: a mail that somebody waits for must not wait for the minute.
+MAIL_EVERY = 2
+
+
+class QueueStorage(SqlStorage):  # type: ignore[misc]
+    """The library's storage with its tables under names that say whose they are: queue_task, queue_schedule …"""
+
+    def create_models(self) -> Any:
+        models = super().create_models()
+        for model in models:
+            model._meta.set_table_name(f"queue_{model._meta.table_name}")
+        return models
+
+
+def make_queue(ctx: Context, clock: Callable[[], float] = time.time) -> Huey:
+    """The queue on the database of `ctx`, with every periodic task."""
+    huey = Huey("vitrine", storage_class=QueueStorage, database=ctx.db.peewee, results=False, utc=True)
+
+    def periodic(name: str, when: Callable[[Any], bool], task: Callable[[Context, int], object]) -> None:
+        def run() -> None:
+            try:
+                task(ctx, int(clock()))
+            except Exception as error:  # a task must not end the worker
+                ctx.db.close_if_broken()
+                log.error("task %s failed: %s", name, type(error).__name__)
+
+        huey.periodic_task(when, name=name)(run)
+
+    for name, when, task in TASKS:
+        periodic(name, when, task)
+    return huey
+
+
+#: name, when, the service call
+TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]], ...] = (
+    ("finish_closings", crontab(minute="7"), accounts.finish_closings),
+    ("sweep_sessions", crontab(minute="17", hour="3"), sessions.sweep),
+)
+
+
+def run_worker(ctx: Context) -> None:
+    """Work until SIGTERM or SIGINT; what has begun is finished first. Ends, too, when the process that started it dies."""
+    stop = threading.Event()
+    consumer = make_queue(ctx).create_consumer(workers=1, periodic=True, max_delay=5, check_worker_health=True)
+    threads = (
+        threading.Thread(target=_send_mail, args=(ctx, stop), name="mail"),
+        threading.Thread(target=_watch_parent, args=(stop,), name="parent", daemon=True),
+    )
+    for thread in threads:
+        thread.start()
+    log.info("worker started")
+    try:
+        consumer.run()
+    finally:
+        stop.set()
+        threads[0].join()
+        ctx.db.close()
+        log.info("worker stopped")
+
+
+def _send_mail(ctx: Context, stop: threading.Event) -> None:
+    while not stop.wait(MAIL_EVERY):
+        try:
+            mailer.send_due(ctx, int(time.time()))
+        except Exception as error:
+            ctx.db.close_if_broken()
+            log.error("sending mail failed: %s", type(error).__name__)
+    ctx.db.close()
+
+
+def _watch_parent(stop: threading.Event) -> None:
+    parent = os.getppid()
+    while not stop.wait(1):
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

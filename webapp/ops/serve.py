@@ -1,0 +1,99 @@
+"""`vitrine serve`: granian's web workers and one `vitrine worker` beside them, started and stopped together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from urllib.parse import urlsplit
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from policies.errors import ConfigError
+from webapp.app import ROOT, open_context
+from webapp.config import Config, is_loopback
+from webapp.store.migrate import is_at_head
+
+log = logging.getLogger("vitrine.serve")
+
+#: Seconds a web worker gets to finish the requests it holds.
+GRACE = 30
+
+
+def serve(config: Config, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or SIGINT. `workers` web processes of one thread each: one connection per process, no waiting.
+
+    Errors: ConfigError when the database is not at this release's schema, or plain http would leave this machine.
+    """
+    check_can_serve(config, host)
+    os.environ.setdefault("BASE_URL", config.base_url)
+    worker = WorkerProcess()
+    worker.start()
+    try:
+        Granian(
+            "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=workers, blocking_threads=1,
+            websockets=False, respawn_failed_workers=True, workers_kill_timeout=GRACE, working_dir=ROOT,
+            log_access=False,
+        ).serve()
+    finally:
+        worker.stop()
+
+
+def check_can_serve(config: Config, host: str) -> None:
+    """Errors: ConfigError, see `serve`."""
+    if not config.is_https and not is_loopback(host):
+        raise ConfigError(
+            f"Plain http is served on loopback only, not on {host}.",
+            "Set BASE_URL to the site's https address and put a proxy that ends TLS in front.",
+        )
+    ctx = open_context(config)
+    try:
+        if not is_at_head(ctx.db):
+            raise ConfigError("The database is not set up for this release.", "Run `vitrine init`.")
+    finally:
+        ctx.db.close()
+
+
+def default_host(config: Config) -> str:
+    """Where to listen if nobody says: the host of a loopback BASE_URL, else loopback behind the proxy."""
+    host = urlsplit(config.base_url).hostname or "127.0.0.1"
+    return host if is_loopback(host) and host != "localhost" else "127.0.0.1"
+
+
+class WorkerProcess:
+    """One `vitrine worker` process, started again whenever it ends by itself."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep, name="worker-keeper", daemon=True)
+
+    def start(self) -> None:
+        self._begin()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL if it has not ended within the grace."""
+        self._stop.set()
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _begin(self) -> None:
+        # In a session of its own, so that Ctrl-C reaches it once: through us.
+        self._process = subprocess.Popen([sys.executable, "-m", "webapp.cli", "worker"], start_new_session=True)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(1):
+            if self._process is not None and self._process.poll() is not None and not self._stop.is_set():
+                log.warning("the worker ended with status %s and is started again", self._process.returncode)
+                self._begin()
