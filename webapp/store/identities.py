@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from webapp.store.database import Database
 from webapp.store.ingest import padded
@@ -60,7 +60,7 @@ def set_networks(db: Database, rows: Sequence[tuple[str, int]]) -> None:
 # Accounts
 
 #: What an import may update of an unclaimed account.
-RECORD = ("public_name", "full_name", "bio", "location", "links", "member_since")
+RECORD = ("full_name", "bio", "location", "links", "member_since")
 
 
 def load_records(db: Database, account_ids: Sequence[int]) -> dict[int, tuple[str, tuple[Any, ...]]]:
@@ -81,20 +81,21 @@ def set_records(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
     )
 
 
-def load_taken(db: Database, handles: Sequence[str]) -> set[str]:
-    """Which of these handles were ever given."""
-    return {
-        row[0]
-        for some, values in padded(handles)
-        for row in db.rows(f"SELECT handle FROM handle WHERE handle IN ({some})", values)
-    }
+class NetworkAccount(NamedTuple):
+    """An account of a person who has others. `is_primary`: others are linked to it."""
+
+    network: str
+    id: int
+    state: str
+    primary_id: int | None
+    since: int
+    is_primary: bool
 
 
-def load_networks(db: Database) -> list[tuple[str, int, str, int | None, int, bool]]:
-    """Accounts that share a network id with another account, by network and age:
-    (network, account id, state, primary id, member since, has others linked to it)."""
+def load_networks(db: Database) -> list[NetworkAccount]:
+    """Living accounts that share a network id with another account: by network, oldest first."""
     return [
-        (row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+        NetworkAccount._make(row)
         for row in db.rows(
             "SELECT DISTINCT i.network, a.id, a.state, a.primary_id, COALESCE(a.member_since, a.created_at) AS since,"
             " EXISTS (SELECT 1 FROM account s WHERE s.primary_id = a.id)"
