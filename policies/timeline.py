@@ -9,6 +9,7 @@ so that a plugin that comes, goes or changes widens nothing. One row per (scope,
 
     personal, managed                level 2: bits at Anyone; level 1: bits at Organization or wider
     fixed:personal, fixed:managed    level 0: bits the code fixes; levels 2 and 1: as above, of those bits
+    known                            level 0: bits of the fields registered
 
 The rows of one recording hold together: column `bit` counts those still to come, so that a replay never stops half way.
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.terms import ALL, Field, Kind, Level, PolicyChange, Question
 
@@ -94,6 +95,17 @@ class Entry:
         """Whether it is the organization, not the site, that set this default or lock."""
         return bool((self.org_locks if locked else self.org_cells) >> bit & 1)
 
+    def cut(self, other: Entry, known: int) -> Entry:
+        """What both show of the known fields: the log's entry met by what the running process compiled."""
+        return replace(
+            self,
+            anyone=self.anyone & other.anyone & known,
+            org=self.org & other.org & known,
+            lock_anyone=self.lock_anyone & other.lock_anyone & known,
+            lock_org=self.lock_org & other.lock_org & known,
+            fixed=self.fixed | other.fixed,
+        )
+
     def is_like(self, other: Entry) -> bool:
         """Whether both decide alike, whatever their versions."""
         return (self.organization, self.anyone, self.org, self.lock_anyone, self.lock_org) == (
@@ -107,7 +119,7 @@ class Entry:
 
 def base_rows(base: Base) -> dict[tuple[str, int], int]:
     """The compiled base as rows (scope, level) -> mask, the way the log holds it."""
-    rows: dict[tuple[str, int], int] = {}
+    rows: dict[tuple[str, int], int] = {("known", 0): base.known}
     for kind in Kind:
         rows[kind.value, 2] = base.defaults[kind].anyone
         rows[kind.value, 1] = base.defaults[kind].org
@@ -163,16 +175,11 @@ class _State:
             held = self.cells if op == "cell" else self.locks
             held[scope] = held.get(scope, Cells()).put(bit, level)
 
-    def snap(self, version: int, compiled: Base | None = None) -> Entry:
+    def snap(self, version: int, base_rows: Mapping[tuple[str, int], int] | None = None) -> Entry:
+        rows = self.base if base_rows is None else base_rows
         kind = Kind.PERSONAL if self.organization is None else Kind.MANAGED
-        base = Cells(ALL, self.base.get((kind, 2), 0), self.base.get((kind, 1), 0))
-        fixed = Cells(*(self.base.get((f"fixed:{kind}", level), 0) for level in (0, 2, 1)))
-        known = ALL
-        if compiled is not None:
-            now = compiled.defaults[kind]
-            base = Cells(ALL, base.anyone & now.anyone, base.org & now.org)
-            fixed = fixed.lower(compiled.fixed[kind])
-            known = compiled.known
+        base = Cells(ALL, rows.get((kind, 2), 0), rows.get((kind, 1), 0))
+        fixed = Cells(*(rows.get((f"fixed:{kind}", level), 0) for level in (0, 2, 1)))
         cells = self.cells.get(kind, Cells()).over(base)
         locks = fixed.lower(self.locks.get(kind, Cells()))
         own_cells = own_locks = Cells()
@@ -182,15 +189,16 @@ class _State:
             cells = own_cells.over(cells)
             locks = locks.lower(own_locks)
         shown = locks.over(cells)
-        lock_anyone = (locks.anyone | ALL & ~locks.bits) & known
-        lock_org = (locks.org | ALL & ~locks.bits) & known
-        org = shown.org & known
+        lock_anyone = locks.anyone | ALL & ~locks.bits
+        lock_org = locks.org | ALL & ~locks.bits
+        known = rows.get(("known", 0), 0)
+        anyone, org = shown.anyone & known, shown.org & known
         if self.organization is None:  # there are no colleagues: everybody is Anyone
-            org, lock_org = shown.anyone & known, lock_anyone
+            org, lock_org = anyone, lock_anyone
         return Entry(
             version,
             self.organization,
-            shown.anyone & known,
+            anyone,
             org,
             lock_anyone,
             lock_org,
@@ -267,7 +275,8 @@ class Timeline:
                 state.apply(change)
             if change.version >= start and not (change.op == "base" and change.bit):
                 _append(entries, state.snap(change.version))
-        _append(entries, state.snap(self._version, self._base), always=True)
+        recorded = state.snap(self._version)
+        entries.append(recorded.cut(state.snap(self._version, base_rows(self._base)), self._base.known))
         return entries
 
 
@@ -287,8 +296,8 @@ def _relevant(log: Sequence[PolicyChange], domain_id: int | None) -> list[Policy
     return list(kept.values())
 
 
-def _append(entries: list[Entry], entry: Entry, *, always: bool = False) -> None:
-    if always or not entries or not entries[-1].is_like(entry):
+def _append(entries: list[Entry], entry: Entry) -> None:
+    if not entries or not entries[-1].is_like(entry):
         entries.append(entry)
 
 

@@ -86,7 +86,8 @@ class Gate:
         if viewer.account_id is not None:
             if viewer.account_id == subject.account_id:
                 return Relation.OWNER
-            if viewer.profile_id == subject.profile_id:
+            # A managed session knows of its own link only: a silent account beside it is a stranger (D5, D7).
+            if viewer.profile_id == subject.profile_id and not (viewer.is_managed and subject.silent):
                 return Relation.INSIDER if viewer.is_managed else Relation.OWNER
         organization = self.timeline(subject.domain_id).cur.organization
         if organization is not None and organization in viewer.organizations:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
+
 from tests.policies.machine import NeverWidens
 
 COMMON = settings(deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=40, print_blob=False)

@@ -1,7 +1,7 @@
 """A small world for the gate's tests: accounts, links, a policy log, and the surfaces on which each viewer sees what.
 
-It states the surfaces on its own and asks the gate only for masks, so that a mistake in the rules shows as an atom that a
-viewer gained. No test lives here.
+It states the surfaces on its own and asks the gate only for masks, so that a mistake in the rules shows as an atom that
+a viewer gained. No test lives here.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class World:
     def _gate(self) -> Gate:
         return Gate(self.base, self.log, self.version)
 
-    def add(self, op: str, scope: str, bit: int | None = None, level: int | None = None, value: int | None = None) -> None:
+    def add(
+        self, op: str, scope: str, bit: int | None = None, level: int | None = None, value: int | None = None
+    ) -> None:
         self.version += 1
         self.log.append(PolicyChange(self.version, op, scope, bit, level, value))
         self.gate = self._gate()
@@ -147,7 +149,7 @@ class World:
 
     def seen(self, viewer: Viewer) -> set[Atom]:
         """rec: an account's own record (API, directory). page: what the page at an account's address shows. sec: an
-        account's rows in a section. sum: its numbers in a section's sums."""
+        account's rows in a section. sum: a silent account's numbers in its profile's sums."""
         gate, out = self.gate, set()
         for row in self.rows.values():
             subject = self.subject(row)
@@ -164,9 +166,8 @@ class World:
                     out |= {("page", shown.id, bit) for bit in _bits(mask)}
                 if not findable:
                     continue
-                out |= {("sum", shown.id, bit) for bit in _bits(mask & gate.section_mask)}
-                if shown is row or not shown.silent:
-                    out |= {("sec", shown.id, bit) for bit in _bits(mask & gate.section_mask)}
+                kind = "sec" if shown is row or not shown.silent else "sum"
+                out |= {(kind, shown.id, bit) for bit in _bits(mask & gate.section_mask)}
         return out
 
     # verbs of owners
