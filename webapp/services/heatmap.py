@@ -1,0 +1,58 @@
+"""The 53 weeks of the heatmap: days to weeks, months and the longest run. Drawing is the templates' work."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from functools import lru_cache
+
+from webapp.services.views import HeatmapView, HeatMonth
+
+WEEKS = 53
+DAY = 86_400
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_AREAS = {"forum": 0, "learning": 1, "event": 2}
+
+
+@lru_cache(maxsize=8)
+def _calendar(today: int) -> tuple[int, str, tuple[str, ...], tuple[int, ...]]:
+    """Of the range that ends with `today`: first day, its ISO date, the months, and each day's index among them."""
+    first = today - (today + 3) % 7 - 7 * (WEEKS - 1)       # day 0 of 1970 was a Thursday
+    dates = [datetime.date.fromordinal(_EPOCH + day) for day in range(first, today + 1)]
+    names = [date.isoformat()[:7] for date in dates]
+    months = tuple(dict.fromkeys(names))
+    index = {name: number for number, name in enumerate(months)}
+    return first, dates[0].isoformat(), months, tuple(index[name] for name in names)
+
+
+def first_day(now: int) -> int:
+    """The Monday on which the heatmap begins (days since 1970)."""
+    return _calendar(now // DAY)[0]
+
+
+def heatmap(days: Iterable[tuple[int, str, int]], now: int) -> HeatmapView | None:
+    """53 weeks ending with today from (day, area, count) rows; None where nothing happened in them.
+
+    An area that is none of the three counts in the weeks and the total, and among the forums in the table.
+    """
+    today = now // DAY
+    first, iso, months, month_of = _calendar(today)
+    counts = [0] * (today - first + 1)
+    table = [[0, 0, 0] for _ in months]
+    for day, area, n in days:
+        if first <= day <= today:
+            counts[day - first] += n
+            table[month_of[day - first]][_AREAS.get(area, 0)] += n
+    total = sum(counts)
+    if not total:
+        return None
+    longest = run = 0
+    for count in counts:
+        run = run + 1 if count else 0
+        if run > longest:
+            longest = run
+    full: list[int | None] = [*counts, *[None] * (7 * WEEKS - len(counts))]
+    weeks = tuple([tuple(full[at : at + 7]) for at in range(0, 7 * WEEKS, 7)])
+    return HeatmapView(
+        iso, weeks, tuple([HeatMonth(name, *row) for name, row in zip(months, table, strict=True)]), total, longest
+    )

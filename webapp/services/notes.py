@@ -1,0 +1,67 @@
+"""Messages of peer kudos as one viewer may see them: every giver passes the gate as the subject of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from policies.terms import Relation, State, Viewer
+from policies.visibility import Gate, display_name
+from webapp.services.context import Context
+from webapp.services.views import AvatarView, KudosNote
+from webapp.store import kudos as store
+from webapp.store.profiles import Group, Member, load_faces
+
+LATEST = 3
+LIVE = frozenset({State.ACTIVE, State.UNCLAIMED})
+
+
+def avatar_view(name: str, key: str | None) -> AvatarView:
+    """The picture of that key, or the first letter of the shown name."""
+    letter = next((character for character in name if character.isalnum()), name[:1])
+    return AvatarView(letter.upper()[:1], f"/avatar/{key}.webp" if key else None)
+
+
+def latest_notes(
+    ctx: Context, gate: Gate, viewer: Viewer, receivers: Sequence[int], limit: int = LATEST
+) -> tuple[KudosNote, ...]:
+    """The newest messages to these accounts. Two statements, one where there is no message.
+
+    The giver is named as the profile their address leads to, and only if that profile is there for this viewer and not
+    private: a private giver is "A member", whatever the name-and-picture box says (T54).
+    """
+    found = store.load_notes(ctx.db, receivers, limit)
+    if not found:
+        return ()
+    bit = gate.bit
+    faces: list[Member | None] = []
+    named, pictured = [], []
+    for _, _, group in found:
+        face, mask = _face(gate, viewer, group)
+        faces.append(face)
+        if face is not None and mask >> bit["full_name"] & 1:
+            named.append(face.id)
+        if face is not None and mask >> bit["avatar"] & 1:
+            pictured.append(face.id)
+    values = load_faces(ctx.db, [face.id for face in faces if face is not None], named, pictured)
+    notes = []
+    for (message, at, _), face in zip(found, faces, strict=True):
+        if face is None or face.id not in values:
+            notes.append(KudosNote(message, at))
+            continue
+        public_name, full_name, key = values[face.id]
+        name = display_name(full_name, public_name)
+        notes.append(KudosNote(message, at, name, f"/u/{face.handle}", avatar_view(name, key)))
+    return tuple(notes)
+
+
+def _face(gate: Gate, viewer: Viewer, group: Group | None) -> tuple[Member | None, int]:
+    """The account whose profile stands for the giver, and what of it is shown; None for "A member"."""
+    if group is None:
+        return None, 0
+    face = group.asked if group.asked.silent else group.primary
+    if face.state not in LIVE:
+        return None, 0
+    subject = group.subject(face)
+    if subject.private and gate.relation(viewer, subject) < Relation.INSIDER:
+        return None, 0
+    return face, gate.mask(viewer, subject)

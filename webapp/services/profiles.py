@@ -1,0 +1,172 @@
+"""The profile page of one viewer, made of what `open_profile` decided and of nothing else.
+
+The same statements run whatever is hidden, unset or linked (T61): the rows of a hidden section are asked of nobody
+(store.profiles.NOBODY). Which section shows which number is said in totals.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from policies.terms import Kind, Relation, State, Viewer
+from policies.visibility import Gate, display_name
+from webapp.services import heatmap, held, totals
+from webapp.services.activity import view_activity
+from webapp.services.badges import view_badges
+from webapp.services.context import Context
+from webapp.services.links import show_links
+from webapp.services.notes import avatar_view
+from webapp.services.opening import OpenProfile, cache_key, canonical_handle, open_profile
+from webapp.services.rows import hidden_kinds, row_views
+from webapp.services.views import SECTIONS, FactView, HeldView, KudosView, Moved, OwnerView, ProfileView, WorkBlock
+from webapp.store import activity as activity_store
+from webapp.store import profiles as store
+from webapp.store import totals as totals_store
+from webapp.store.profiles import NOBODY, Values
+
+__all__ = [
+    "OpenProfile", "cache_key", "canonical_handle", "open_profile", "view_activity", "view_badges", "view_opened",
+    "view_profile",
+]  # fmt: skip
+
+RECENT = 6
+COURSES = 6
+#: field -> (label, icon) of what stands in the head of a profile, in order.
+FACTS: Mapping[str, tuple[str, str]] = {
+    "job_title": ("Position", "case"),
+    "department": ("Department", "tree"),
+    "organization": ("Company", "building"),
+    "location": ("Location", "pin"),
+    "timezone": ("Time zone", "clock"),
+}
+
+
+def view_profile(
+    ctx: Context, viewer: Viewer, handle: str, now: int, *, as_viewer: Viewer | None = None
+) -> ProfileView | Moved | None:
+    """The profile page for this viewer; Moved and None as in `open_profile`."""
+    opened = open_profile(ctx, viewer, handle, now, as_viewer=as_viewer)
+    return view_opened(opened) if isinstance(opened, OpenProfile) else opened
+
+
+def view_opened(opened: OpenProfile) -> ProfileView:
+    """The whole page."""
+    ctx, gate, group, now = opened.ctx, opened.gate, opened.group, opened.now
+    manager, db = ctx.manager, ctx.db
+    shown_ids = group.shown_ids
+    stats, kudos, badges, activity = (opened.shows(name) for name in ("stats", "kudos", "badges", "activity"))
+
+    # The same eight statements for everybody; what is hidden is asked of nobody.
+    work = [(member.id, _work_names(gate, bits)) for member, bits in opened.work]
+    own, *blocks = store.load_values(db, opened.face.id, opened.names(store.COLUMNS), activity, work)
+    sums = totals_store.load_sums(db, group.ids if stats or kudos else NOBODY, shown_ids, stats, kudos)
+    metrics = totals.ladder_metrics(manager, stats, kudos) if badges else ()
+    crossed = totals_store.load_crossings(db, shown_ids if metrics else NOBODY, metrics)
+    kinds = [kind for kind, section in held.SECTION_OF.items() if opened.shows(section)]
+    items = held.unions(totals_store.load_held(db, shown_ids if kinds else NOBODY, kinds))
+    active_ids = shown_ids if activity else NOBODY
+    map_ = heatmap.heatmap(activity_store.load_days(db, active_ids, heatmap.first_day(now), now // heatmap.DAY), now)
+    recent = row_views(activity_store.load_rows(db, active_ids, RECENT, without=hidden_kinds(opened.shows)))
+    notes = opened.notes()
+
+    handle = opened.face.handle
+    amounts = totals.totals_of(sums)
+    shelves = totals.shelves(manager, metrics, amounts, crossed)
+    courses = items.get("course", ())
+    is_owner = opened.relation is Relation.OWNER and opened.is_own
+    audiences = _audiences(opened) if is_owner else {}
+    name = display_name(own.full_name, own.public_name)
+    facts = _facts(own, audiences)
+    view = {
+        "about": own.bio or facts, "find-me": own.links or own.email, "products": own.products, "work": blocks,
+        "stats": stats, "milestones": shelves or items.get("badge"), "designation": items.get("designation"),
+        "heatmap": map_, "courses": courses, "certifications": items.get("certification"),
+        "kudos": kudos and (amounts.get("peer_kudos") or notes), "groups": items.get("group"), "recent": recent,
+    }  # fmt: skip
+    return ProfileView(
+        handle=handle,
+        name=name,
+        avatar=avatar_view(name, own.avatar),
+        member_since=own.member_since,
+        locale_dir="ltr",
+        noindex=opened.noindex,
+        unclaimed=opened.face.state == State.UNCLAIMED,
+        only_name=opened.subject.private and not opened.is_own,
+        description=_description(name, own, ctx.site.name),
+        bio=own.bio or None,
+        facts=facts,
+        email=FactView("email", "E-mail address", own.email, "mail", audiences.get("email", "")) if own.email else None,
+        links=show_links(own.links),
+        products=tuple(json.loads(own.products)) if own.products else (),
+        work=_work_blocks(blocks),
+        stats=totals.stat_views(amounts, f"/u/{handle}/activity" if activity else None) if stats else (),
+        shelves=shelves,
+        badge_count=totals.earned(shelves) + len(items.get("badge", ())) + len(courses),
+        badges=items.get("badge", ()),
+        designations=items.get("designation", ()),
+        certifications=items.get("certification", ()),
+        courses=courses[:COURSES],
+        course_count=len(courses),
+        groups=_by_title(items.get("group", ())),
+        level=totals.level_view(manager, amounts) if stats and kudos else None,
+        kudos=KudosView(amounts.get("peer_kudos", 0), sums.givers or 0, notes) if kudos else None,
+        heatmap=map_,
+        recent=recent,
+        sections=frozenset([section for section in SECTIONS if view[section]]),
+        owner=_owner_view(opened, audiences) if opened.is_own else None,
+    )
+
+
+def _work_names(gate: Gate, bits: int) -> tuple[str, ...]:
+    return tuple([name for name in FACTS if name in gate.bit and bits >> gate.bit[name] & 1])
+
+
+def _facts(values: Values, audiences: Mapping[str, str]) -> tuple[FactView, ...]:
+    facts = []
+    for field, (label, icon) in FACTS.items():
+        value = getattr(values, field)
+        if value:
+            facts.append(FactView(field, label, value, icon, audiences.get(field, "")))
+    return tuple(facts)
+
+
+def _work_blocks(blocks: Sequence[Values]) -> tuple[WorkBlock, ...]:
+    """One block per organization; of two accounts there, the second adds what the first does not say."""
+    found: dict[str, tuple[str, dict[str, FactView]]] = {}
+    for values in blocks:
+        slug, title = values.work_slug or "", values.work_organization or ""
+        facts = found.setdefault(slug, (title, {}))[1]
+        for fact in _facts(values, {}):
+            facts.setdefault(fact.field, fact)
+    return tuple([WorkBlock(title, slug, tuple(facts.values())) for slug, (title, facts) in found.items() if facts])
+
+
+def _by_title(groups: Sequence[HeldView]) -> tuple[HeldView, ...]:
+    return tuple(sorted(groups, key=lambda group: (group.title.casefold(), group.item)))
+
+
+def _audiences(opened: OpenProfile) -> dict[str, str]:
+    return {field: level.name.lower() for field, level in opened.gate.levels(opened.subject).items()}
+
+
+def _owner_view(opened: OpenProfile, audiences: dict[str, str]) -> OwnerView:
+    """A managed session of the group knows of its own link and no other (D7): two accounts, no audiences, no flag."""
+    linked, is_insider = len(opened.group.linked), opened.relation is Relation.INSIDER
+    flagged = bool(linked) and opened.gate.kind(opened.face.domain_id) is Kind.MANAGED
+    return OwnerView(
+        private=opened.subject.private,
+        keep_name=opened.subject.keep_name,
+        linked=2 if is_insider else 1 + linked,
+        is_insider=is_insider,
+        flagged=flagged and not is_insider,
+        audiences=audiences,
+    )
+
+
+def _description(name: str, own: Values, site: str) -> str:
+    """For search engines and previews, from shown values only (T56)."""
+    place = ", ".join(part for part in (own.job_title, own.organization, own.location) if part)
+    bio = " ".join((own.bio or "").split())
+    bio = bio if len(bio) <= 160 else bio[:159].rsplit(" ", 1)[0] + "…"
+    return ". ".join(part for part in (place, bio) if part) or f"{name} on {site}"

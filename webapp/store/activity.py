@@ -1,0 +1,99 @@
+"""Activity rows and days of a profile's accounts, read by compiled SQL. Writing activity is ingest's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from webapp.store.database import Database, marks
+
+
+class Row(NamedTuple):
+    """One listed activity with its source."""
+
+    id: int
+    at: int
+    kind: str
+    title: str
+    url: str
+    source: str
+    area: str
+
+
+@lru_cache(maxsize=64)
+def _days_sql(count: int) -> str:
+    return f"SELECT day, area, n FROM activity_day WHERE account_id IN ({marks(count)}) AND day >= ? AND day <= ?"
+
+
+def load_days(db: Database, ids: Sequence[int], first: int, last: int) -> list[tuple[int, str, int]]:
+    """(day, area, listed activities) between two days (days since 1970), several rows for one day possible."""
+    return db.rows(_days_sql(len(ids)), (*ids, first, last))
+
+
+@lru_cache(maxsize=512)
+def rows_sql(count: int, without: int, source: bool, kind: bool, after: bool) -> str:
+    """Newest first by (at, id). Each account is walked on its own index: a page costs the same at any length."""
+    one = "SELECT id, at, source_id, kind, title, url FROM activity WHERE account_id = ? AND listed"
+    one += f" AND kind NOT IN ({marks(without)})" if without else ""
+    one += " AND source_id = (SELECT id FROM source WHERE name = ?)" if source else ""
+    one += " AND kind = ?" if kind else ""
+    one += " AND (at, id) < (?, ?)" if after else ""
+    one += " ORDER BY at DESC, id DESC LIMIT ?"
+    parts = " UNION ALL ".join(f"SELECT * FROM ({one}) AS p{number}" for number in range(count))
+    return (
+        f"SELECT p.id, p.at, p.kind, p.title, p.url, s.label, s.area FROM ({parts}) AS p"
+        " JOIN source s ON s.id = p.source_id ORDER BY p.at DESC, p.id DESC LIMIT ?"
+    )
+
+
+def load_rows(
+    db: Database,
+    ids: Sequence[int],
+    limit: int,
+    *,
+    without: Sequence[str] = (),
+    source: str | None = None,
+    kind: str | None = None,
+    after: tuple[int, int] | None = None,
+) -> list[Row]:
+    """A page of listed activity of these accounts, newest first, none of the kinds `without`.
+
+    `after` is the (at, id) of the last row seen. One statement.
+    """
+    extra: tuple[object, ...] = tuple(value for value in (source, kind) if value is not None) + (after or ()) + (limit,)
+    params: list[object] = []
+    for account_id in ids:
+        params += (account_id, *without, *extra)
+    params.append(limit)
+    sql = rows_sql(len(ids), len(without), source is not None, kind is not None, after is not None)
+    return [Row._make(row) for row in db.rows(sql, params)]
+
+
+@lru_cache(maxsize=64)
+def _sources_sql(count: int, without: int) -> str:
+    but = f" AND v.kind NOT IN ({marks(without)})" if without else ""
+    return (
+        f"SELECT DISTINCT s.name, s.label FROM identity i JOIN source s ON s.id = i.source_id"
+        f" WHERE i.account_id IN ({marks(count)}) AND EXISTS (SELECT 1 FROM activity v"
+        f" WHERE v.account_id = i.account_id AND v.source_id = i.source_id AND v.listed{but}) ORDER BY s.label, s.name"
+    )
+
+
+def load_sources(db: Database, ids: Sequence[int], without: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """(name, label) of the sources these accounts have listed activity at that is not of the kinds `without`."""
+    return db.rows(_sources_sql(len(ids), len(without)), (*ids, *without))
+
+
+@lru_cache(maxsize=64)
+def _kinds_sql(count: int, kinds: int) -> str:
+    probe = "SELECT 1 FROM activity WHERE account_id = ? AND kind = ? AND listed"
+    some = " OR ".join([f"EXISTS ({probe})"] * count)
+    return "SELECT " + ", ".join([f"CASE WHEN {some} THEN 1 ELSE 0 END"] * kinds)
+
+
+def load_kinds(db: Database, ids: Sequence[int], kinds: Sequence[str]) -> list[str]:
+    """Which of these kinds the accounts have listed activity of; probes, no scan."""
+    params = [value for kind in kinds for account_id in ids for value in (account_id, kind)]
+    found = db.row(_kinds_sql(len(ids), len(kinds)), params) or ()
+    return [kind for kind, has in zip(kinds, found, strict=False) if has]

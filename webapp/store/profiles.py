@@ -1,0 +1,230 @@
+"""A profile's accounts and their record values, read by compiled SQL. Totals and activity are in their own files.
+
+The group read is the page's first statement and also the key of the warm cache: policy version and gate columns of
+every account behind a handle, from one snapshot, and nothing a viewer
+might not see. Values follow, by permitted column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from policies.terms import ALL, Settings, Subject
+from webapp.store.database import Database, marks
+
+#: Stands for "no account" in the same statements, so that a hidden section costs what an empty one costs (T61).
+NOBODY: tuple[int, ...] = (0,)
+
+#: The record fields that are columns of `account`; the gate's names are the columns' names.
+COLUMNS = (
+    "avatar", "full_name", "job_title", "department", "organization", "location", "timezone", "email", "bio", "links",
+    "products",
+)  # fmt: skip
+
+
+class Member(NamedTuple):
+    """One account of a group as the gate needs it; columns of `account`."""
+
+    id: int
+    handle: str
+    primary_id: int | None
+    silent: bool
+    state: str
+    domain_id: int | None
+    row_version: int
+    searchable: bool
+    base_version: int
+    chosen: int
+    chosen_anyone: int
+    chosen_org: int
+    cap_anyone: int
+    cap_org: int
+    private: bool
+    keep_name: bool
+    link_cap_anyone: int
+    link_cap_org: int
+    link_private: bool
+
+
+MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields)
+# A compound and not an OR: SQLite would otherwise build a set of row ids, PostgreSQL a bitmap.
+_MEMBERS = (
+    f"SELECT (SELECT version FROM policy_state WHERE id = 1), r.id, {MEMBER_COLUMNS} FROM %s"
+    " JOIN account a ON a.id = COALESCE(r.primary_id, r.id) WHERE %s"
+    f" UNION ALL SELECT 0, r.id, {MEMBER_COLUMNS} FROM %s"
+    " JOIN account a ON a.primary_id = COALESCE(r.primary_id, r.id) WHERE %s"
+)
+_BY_HANDLE = ("handle h JOIN account r ON r.id = h.account_id", "h.handle = ?")
+_BY_ID = ("account r", "r.id = ?")
+GROUP_BY_HANDLE = _MEMBERS % (_BY_HANDLE * 2)
+GROUP_BY_ID = _MEMBERS % (_BY_ID * 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The accounts behind one profile, the primary (or the unlinked account) first.
+
+    version: policy version of the same snapshot; asked: the account that was asked for
+    """
+
+    version: int
+    asked: Member
+    primary: Member
+    linked: tuple[Member, ...]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Every account, silent ones too: what sums are made of."""
+        return (self.primary.id, *[member.id for member in self.linked])
+
+    @property
+    def shown_ids(self) -> tuple[int, ...]:
+        """The accounts whose items and activity appear (D5): all but the silent ones."""
+        return (self.primary.id, *[member.id for member in self.linked if not member.silent])
+
+    def alone(self, member: Member) -> Group:
+        """The group that a silent account's own page is made of: itself (D5)."""
+        return Group(self.version, member, member, ())
+
+    def subject(self, member: Member) -> Subject:
+        """A member of this group as the gate judges it; a silent one as if unlinked (D5, D10)."""
+        settings = Settings(
+            member.base_version, member.chosen, member.chosen_anyone, member.chosen_org, member.cap_anyone,
+            member.cap_org, bool(member.private), bool(member.keep_name),
+        )  # fmt: skip
+        primary = self.primary
+        if member.silent:
+            return Subject(
+                member.id, primary.id if member.primary_id is None else member.primary_id, member.domain_id, settings,
+                private=bool(member.private), keep_name=bool(member.keep_name), silent=True,
+            )  # fmt: skip
+        private, anyone, org = bool(primary.private), ALL, ALL
+        for linked in self.linked:
+            private = private or bool(linked.link_private)
+            if member is primary:
+                anyone &= linked.link_cap_anyone
+                org &= linked.link_cap_org
+        return Subject(
+            member.id, primary.id, member.domain_id, settings, anyone, org, private, bool(primary.keep_name), False,
+        )  # fmt: skip
+
+
+def load_group(db: Database, handle: str) -> Group | None:
+    """The group of the account that has or had this handle; None for a handle never given. One statement."""
+    return _group(db.rows(GROUP_BY_HANDLE, (handle, handle)))
+
+
+def load_group_of(db: Database, account_id: int) -> Group | None:
+    """The group of an account. One statement."""
+    return _group(db.rows(GROUP_BY_ID, (account_id, account_id)))
+
+
+def _group(rows: Sequence[Sequence[Any]]) -> Group | None:
+    if not rows:
+        return None
+    if len(rows) == 1:
+        member = Member._make(rows[0][2:])
+        return Group(rows[0][0], member, member, ())
+    # The two halves of the statement may come in any order; only the primary's carries the version.
+    version = max(row[0] for row in rows)
+    return group_of(version, sorted((Member._make(row[2:]) for row in rows), key=_by_id), rows[0][1])
+
+
+def _by_id(member: Member) -> int:
+    return member.id
+
+
+def group_of(version: int, members: Iterable[Member], asked_id: int) -> Group | None:
+    """A group from its members; None if the primary is not among them."""
+    linked: list[Member] = []
+    primary = asked = None
+    for member in members:
+        if member.primary_id is None:
+            primary = member
+        else:
+            linked.append(member)
+        if member.id == asked_id:
+            asked = member
+    if primary is None or asked is None:
+        return None
+    return Group(version, asked, primary, tuple(linked))
+
+
+class Values(NamedTuple):
+    """Record values of one account; None where not asked for. `work_*`: of a linked account's organization (D12)."""
+
+    id: int
+    public_name: str
+    member_since: int | None
+    work_organization: str | None
+    work_slug: str | None
+    avatar: str | None
+    full_name: str | None
+    job_title: str | None
+    department: str | None
+    organization: str | None
+    location: str | None
+    timezone: str | None
+    email: str | None
+    bio: str | None
+    links: str | None
+    products: str | None
+
+
+@lru_cache(maxsize=4096)
+def record_sql(names: tuple[str, ...], since: bool, work: tuple[tuple[str, ...], ...]) -> str:
+    """The statement for one account's columns `names`, and those of `work` of as many linked accounts.
+
+    A column that is not named is not read: NULL stands in its place.
+    """
+    own = ", ".join(f"a.{name}" if name in names else "NULL" for name in COLUMNS)
+    # An imported member is no older here than the source says; anybody else at most as old as the account.
+    age = "COALESCE(a.member_since, CASE WHEN a.state = 'active' THEN a.created_at END)" if since else "NULL"
+    parts = [f"SELECT a.id, a.public_name, {age}, NULL, NULL, {own} FROM account a WHERE a.id = ?"]
+    for block in work:
+        columns = ", ".join(f"a.{name}" if name in block else "NULL" for name in COLUMNS)
+        parts.append(
+            f"SELECT a.id, '', NULL, o.name, o.slug, {columns} FROM account a"
+            " JOIN email_domain d ON d.id = a.domain_id JOIN organization o ON o.id = d.organization_id WHERE a.id = ?"
+        )
+    return " UNION ALL ".join(parts)
+
+
+def load_values(
+    db: Database,
+    account_id: int,
+    names: tuple[str, ...],
+    since: bool = False,
+    work: Sequence[tuple[int, tuple[str, ...]]] = (),
+) -> list[Values]:
+    """The permitted values of an account, first, then those of the work blocks. One statement.
+
+    `names` are columns in the order of COLUMNS; `work` holds (account id, column names) of linked accounts.
+    """
+    sql = record_sql(names, since, tuple([block for _, block in work]))
+    return [Values._make(row) for row in db.rows(sql, (account_id, *[linked for linked, _ in work]))]
+
+
+@lru_cache(maxsize=64)
+def _faces_sql(count: int) -> str:
+    some = marks(count)
+    return (
+        f"SELECT id, public_name, CASE WHEN id IN ({some}) THEN full_name END, CASE WHEN id IN ({some}) THEN avatar END"
+        f" FROM account WHERE id IN ({some})"
+    )
+
+
+def load_faces(
+    db: Database, ids: Sequence[int], named: Sequence[int], pictured: Sequence[int]
+) -> dict[int, tuple[str, str | None, str | None]]:
+    """(public name, full name, avatar key) by account; the full name of `named` only, the avatar of `pictured` only."""
+    count = max(1, len(ids))
+
+    def fill(some: Sequence[int]) -> tuple[int, ...]:
+        return (*some, *NOBODY * (count - len(some)))
+
+    rows = db.rows(_faces_sql(count), (*fill(named), *fill(pictured), *fill(ids)))
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}

@@ -1,0 +1,42 @@
+"""Who a login session looks as: its account's place in its group, in one statement. What follows is decided above."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from webapp.store.database import Database
+
+VIEWER = """
+SELECT (SELECT version FROM policy_state WHERE id = 1), me.id, me.primary_id, a.id, a.domain_id,
+  a.email_verified_at IS NOT NULL
+FROM account me JOIN account a ON a.id = COALESCE(me.primary_id, me.id) OR a.primary_id = COALESCE(me.primary_id, me.id)
+WHERE me.id = ? AND me.state = 'active'
+  AND a.state = 'active' ORDER BY a.id
+"""
+
+
+class Standing(NamedTuple):
+    """An active account, its primary (None: not linked or primary itself), the active accounts of its group.
+
+    members: (id, domain id, whether the address is proved)
+    """
+
+    version: int
+    account_id: int
+    primary_id: int | None
+    members: tuple[tuple[int, int | None, bool], ...]
+
+
+def load_standing(db: Database, account_id: int) -> Standing | None:
+    """Where an active account stands; None if there is none of that id or it may not act. One statement."""
+    rows = db.rows(VIEWER, (account_id,))
+    if not rows:
+        return None
+    version, me, primary_id = rows[0][:3]
+    return Standing(version, me, primary_id, tuple((row[3], row[4], bool(row[5])) for row in rows))
+
+
+def load_is_admin(db: Database, account_id: int) -> bool:
+    """Whether the account is an admin of the site."""
+    row = db.row("SELECT is_admin FROM account WHERE id = ?", (account_id,))
+    return bool(row and row[0])
