@@ -1,4 +1,4 @@
-"""Rows that many tests start from: accounts, organizations, links. Written straight into the tables, without the services."""
+"""Rows that many tests start from: accounts, organizations, links. Written straight into the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker: what is due happens here. Periodic tasks run by huey's queue in the same database; mail leaves every two seconds.
+"""The worker: what is due happens here. Tasks run by huey's queue in the same database; mail every two seconds.
 
 Every task only calls a service, with the time passed in. A task that fails is logged and tried again at its next turn.
 """
@@ -63,7 +63,7 @@ TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]]
 
 
 def run_worker(ctx: Context) -> None:
-    """Work until SIGTERM or SIGINT; what has begun is finished first. Ends, too, when the process that started it dies."""
+    """Work until SIGTERM or SIGINT; what has begun is finished first. Ends, too, when its parent dies."""
     stop = threading.Event()
     consumer = make_queue(ctx).create_consumer(workers=1, periodic=True, max_delay=5, check_worker_health=True)
     threads = (

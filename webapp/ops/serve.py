@@ -24,7 +24,7 @@ GRACE = 30
 
 
 def serve(config: Config, host: str, port: int, workers: int) -> None:
-    """Serve until SIGTERM or SIGINT. `workers` web processes of one thread each: one connection per process, no waiting.
+    """Serve until SIGTERM or SIGINT. `workers` web processes of one thread, so one connection each.
 
     Errors: ConfigError when the database is not at this release's schema, or plain http would leave this machine.
     """
