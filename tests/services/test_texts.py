@@ -40,7 +40,8 @@ def test_t82_long_name_is_refused_with_its_length():
 
 @pytest.mark.parametrize("hidden", [
     "\u202e", "\u202a", "\u2066", "\u2069", "\u200e", "\u200f", "\u061c", "\u200b", "\u200c", "\u200d", "\u2060",
-    "\ufeff", "\u00ad", "\u3164", "\u2800", "\u034f", "\x00", "\x07", "\x1b", "\x7f", "\ue000", "\ud800", "\U000e0041", "\ufffe",
+    "\ufeff", "\u00ad", "\u3164", "\u2800", "\u034f", "\x00", "\x07", "\x1b", "\x7f", "\ue000", "\ud800", "\U000e0041",
+    "\ufffe",
 ])
 @pytest.mark.parametrize("clean", [texts.person_name, texts.company, texts.bio, texts.products])
 def test_t82_controls_bidi_and_zero_width_are_refused(clean, hidden):
