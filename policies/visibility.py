@@ -34,7 +34,8 @@ _HIDDEN = Verdict(False)
 class Gate:
     """The decision for one policy version; immutable, one per version and process.
 
-    `log` is the whole policy log in order, `version` its head (`policy_state.version`). Timelines are replayed when a
+    `log` is the whole policy log in order, `version` its head (`policy_state.version`); what is newer is left out.
+    Timelines are replayed when a
     domain is first met and kept.
     """
 
@@ -48,7 +49,7 @@ class Gate:
         self.record_mask = self.all & ~self.section_mask
         self.work_mask = sum(1 << base.bit[f.name] for f in base.fields if f.work and not f.section)
         self.name_and_picture = base.keeps
-        self._log = tuple(log)
+        self._log = tuple(change for change in log if change.version <= version)
         self._claimed = frozenset(
             int(change.scope.removeprefix("domain:")) for change in self._log if change.op == "domain"
         )
