@@ -39,9 +39,7 @@ def random_world(pick: random.Random) -> World:
         elif event == "plugin":
             kind = pick.choice(list(world.base.defaults))
             changed = world.base.defaults[kind].put(pick.randrange(5), pick.choice(list(Level)))
-            world.set_base(
-                type(world.base)(**{**_parts(world.base), "defaults": {**world.base.defaults, kind: changed}})
-            )
+            world.set_base(replace(world.base, defaults={**world.base.defaults, kind: changed}))
             if pick.random() < 0.5:
                 world.record()
         elif event != "undo":
