@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import importlib.resources
 import mimetypes
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ from markupsafe import Markup
 from policies.errors import ConfigError
 from webapp.art import gems, glass, rosettes, tiles
 from webapp.art.heatmap import heatmap
+from webapp.pages._inline import InlineIncludes
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -73,9 +75,17 @@ def check_htmx(body: bytes) -> None:
 
 def _asset(name: str, body: bytes) -> Asset:
     mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    if mime == "text/css":
+        body = squeeze(body.decode()).encode()
     if mime.startswith("text/"):
         mime += "; charset=utf-8"
     return Asset(body, mime, hashlib.sha256(body).hexdigest()[:10])
+
+
+def squeeze(css: str) -> str:
+    """A style sheet without comments and indentation: a tenth less to send (G13)."""
+    css = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL))
+    return re.sub(r" ?([{};]) ?", r"\1", css)
 
 
 def asset(name: str) -> str:
@@ -141,8 +151,8 @@ def ring(number: int, points: int, next_at: int | None) -> Markup:
     share = 100 if not next_at else min(100, max(0, round(100 * points / next_at)))
     return Markup(
         '<svg class="ring" viewBox="0 0 44 44" aria-hidden="true"><circle cx="22" cy="22" r="19"/>'
-        '<circle cx="22" cy="22" r="19" pathLength="100" stroke-dasharray="{} 100" transform="rotate(-90 22 22)"/>'
-        '<text x="22" y="28" text-anchor="middle">{}</text></svg>').format(share, number)
+        '<circle cx="22" cy="22" r="19" stroke-dasharray="{} 120" transform="rotate(-90 22 22)"/>'
+        '<text x="22" y="28" text-anchor="middle">{}</text></svg>').format(f"{share * 1.194:.0f}", number)
 
 
 def activity_url(handle: str, source: str | None, kind: str | None, cursor: str | None = None) -> str:
@@ -197,6 +207,7 @@ def register_template_helpers(app: Flask) -> None:
     assets()
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
+    env.add_extension(InlineIncludes)
     drawn: dict[str, Callable[..., Any]] = {
         "icon": icon, "asset": asset, "audience_glyph": audience_glyph, "gem": gem, "next_gem": next_gem,
         "rosette": rosette, "tile": tile, "heat": heat, "ring": ring, "initials": rosettes.initials,

@@ -1,0 +1,73 @@
+"""The profile in a real browser: nothing refused by the policy, nothing overflowing, no accessibility finding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.pages import profile_samples as samples
+from webapp.pages import profile as pages
+
+
+@pytest.fixture
+def profile_url(live_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    view = samples.full(avatar=samples.views.AvatarView("S"))
+    monkeypatch.setattr(pages.profiles, "view_profile", lambda *args, **more: view)
+    return f"{live_server}/u/sally"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_t81_the_profile_breaks_no_policy_fits_the_screen_and_is_accessible(
+    browser: Any, profile_url: str, width: int, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=False)
+    page = context.new_page()
+    complaints: list[str] = []
+    answers: list[tuple[int, str]] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("response", lambda response: answers.append((response.status, response.url)))
+    page.goto(profile_url)
+    page.wait_for_load_state("networkidle")
+    assert complaints == []
+    assert [answer for answer in answers if answer[0] != 200] == []
+    assert len(answers) <= 8, answers     # G13
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("typeof htmx") == "object"
+    context.close()
+
+    checked = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    page = checked.new_page()
+    page.goto(profile_url)
+    violations = Axe().run(page).response["violations"]
+    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    checked.close()
+
+
+def test_s20_the_designation_stands_on_the_right_and_on_a_phone_after_the_head(browser: Any, profile_url: str) -> None:
+    for width, is_beside in ((1280, True), (390, False)):
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        page = context.new_page()
+        page.goto(profile_url)
+        plaque = page.locator("#s-designation").bounding_box()
+        case, head = page.locator("#s-milestones").bounding_box(), page.locator("#s-hero").bounding_box()
+        assert (plaque["x"] > case["x"] + case["width"]) is is_beside
+        assert head["y"] + head["height"] <= plaque["y"]
+        if not is_beside:
+            assert plaque["y"] + plaque["height"] <= case["y"]
+        context.close()
+
+
+def test_escape_closes_the_menu_and_gives_the_focus_back(browser_page: Any, profile_url: str) -> None:
+    browser_page.goto(profile_url)
+    browser_page.evaluate("""() => {
+        const menu = document.createElement("details");
+        menu.className = "menu"; menu.open = true;
+        menu.append(document.createElement("summary"));
+        document.body.append(menu);
+    }""")
+    browser_page.keyboard.press("Escape")
+    assert browser_page.locator("details.menu[open]").count() == 0

@@ -1,0 +1,140 @@
+"""The profile of a member: the page, its sections as fragments, all activity, all badges. The gate decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, redirect, request
+
+from policies.terms import ANONYMOUS, Viewer
+from webapp.pages import _request, _response, guards
+from webapp.services import activity as activities
+from webapp.services import badges as all_badges
+from webapp.services import profiles
+from webapp.services.views import SECTIONS, Moved, ProfileView
+
+blueprint = Blueprint("profile", __name__)
+
+_KNOWN = frozenset(SECTIONS)
+#: Sections that their owner sees empty too, with a word on how to fill them.
+_OWNERS = frozenset({"about", "find-me", "products", "milestones"})
+#: A filter or cursor is short; anything longer is nobody's.
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAs:
+    """The owner's bar "View as" (D15): what can be chosen, what is chosen, and that in words."""
+
+    handle: str
+    current: str
+    choices: tuple[tuple[str, str, str], ...]       # key, label, icon
+    sentence: str
+
+
+@blueprint.get("/u/<handle>")
+@guards.public
+def profile(handle: str) -> Any:
+    """The whole profile as this viewer may see it; for its owner also as somebody else would (`?as=`)."""
+    return _whole(handle)
+
+
+@blueprint.get("/u/<handle>/<section>")
+@guards.public
+def section(handle: str, section: str) -> Any:
+    """One section: the fragment under htmx, the whole page without. A hidden section and an empty one answer alike."""
+    if section not in _KNOWN:
+        abort(404)
+    if not _request.wants_fragment():
+        return _whole(handle, section)
+    view = profiles.view_profile(_request.context(), _request.current_viewer(), handle, _request.now())
+    if isinstance(view, Moved):
+        return _moved(f"/u/{view.handle}/{section}")
+    if view is None or not (section in view.sections or (view.owner and section in _OWNERS)):
+        abort(404)
+    return _response.fragment(f"profile/_{section}.html", view=view)
+
+
+@blueprint.get("/u/<handle>/activity")
+@guards.public
+def activity(handle: str) -> Any:
+    """All activity, newest first, by source and kind (S18). Under htmx the list; with a cursor its next rows alone."""
+    source, kind, cursor = (_argument(name) for name in ("source", "kind", "cursor"))
+    page = activities.view_activity(
+        _request.context(), _request.current_viewer(), handle, _request.now(), source=source, kind=kind, cursor=cursor)
+    if isinstance(page, Moved):
+        return _moved(f"/u/{page.handle}/activity")
+    if page is None:
+        abort(404)
+    if not _request.wants_fragment():
+        return _response.page("activity/page.html", page=page)
+    return _response.fragment("activity/_rows.html" if cursor else "activity/_list.html", page=page)
+
+
+@blueprint.get("/u/<handle>/badges")
+@guards.public
+def badges(handle: str) -> Any:
+    """Every badge: milestones, certifications, courses, awards."""
+    page = all_badges.view_badges(_request.context(), _request.current_viewer(), handle, _request.now())
+    if isinstance(page, Moved):
+        return _moved(f"/u/{page.handle}/badges")
+    if page is None:
+        abort(404)
+    return _response.page("badges/page.html", page=page)
+
+
+def _whole(handle: str, section: str = "") -> Any:
+    context, viewer, now = _request.context(), _request.current_viewer(), _request.now()
+    view = profiles.view_profile(context, viewer, handle, now)
+    if isinstance(view, Moved):
+        return _moved(f"/u/{view.handle}/{section}" if section else f"/u/{view.handle}")
+    if view is None:
+        abort(404)
+    seen_as = None
+    if view.owner is not None and not view.owner.is_insider:
+        others = _others(viewer)
+        chosen = request.args.get("as", "")
+        current = chosen if chosen in others else ""
+        if current:
+            shown = profiles.view_profile(context, viewer, handle, now, as_viewer=others[current])
+            if not isinstance(shown, ProfileView):
+                return _response.page("profile/nothing.html", seen_as=_bar(view.handle, current, others))
+            view = shown
+        seen_as = _bar(view.handle, current, others)
+    return _response.page("profile/page.html", view=view, seen_as=seen_as)
+
+
+def _others(viewer: Viewer) -> dict[str, Viewer]:
+    """Whom the owner can look as: anyone, and a member of each organization that the owner belongs to."""
+    others = {"anyone": ANONYMOUS}
+    for number, organization in enumerate(sorted(viewer.organizations), 1):
+        others[f"organization-{number}"] = Viewer(organizations=frozenset({organization}))
+    return others
+
+
+def _bar(handle: str, current: str, others: dict[str, Viewer]) -> SeenAs:
+    choices = [("", "Only you", "you"), ("anyone", "Anyone", "anyone")]
+    organizations = [key for key in others if key != "anyone"]
+    for key in organizations:
+        label = "Organization" if len(organizations) == 1 else key.replace("organization-", "Organization ")
+        choices.append((key, label, "org"))
+    if not current:
+        sentence = "Your own view, clear from edge to edge."
+    elif current == "anyone":
+        sentence = "What the web sees."
+    else:
+        sentence = "What the people you work with see."
+    return SeenAs(handle, current, tuple(choices), sentence)
+
+
+def _moved(url: str) -> Any:
+    """302, stored nowhere: the old address may lead elsewhere tomorrow, or nowhere."""
+    response = redirect(url, 302)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _argument(name: str) -> str | None:
+    value = request.args.get(name, "")
+    return value if 0 < len(value) <= _LONGEST else None
