@@ -1,0 +1,119 @@
+"""Generated communities in a SQLite file, written in bulk past the services. Nobody in them is real."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from webapp.store.database import Database
+from webapp.store.migrate import migrate_up
+
+#: The moment the generated world is looked at, unix seconds UTC.
+NOW = 1_750_000_000
+DAY = 86_400
+#: The first RICH members have every section of the page; the others a few rows each.
+RICH = 400
+
+_FIRST = ("Anna", "Bela", "Chen", "Dara", "Elif", "Femi", "Gita", "Hugo", "Ines", "Joao", "Kofi", "Lena", "Mina", "Nia")
+_LAST = ("Abe", "Berg", "Costa", "Diaz", "Endo", "Frei", "Gupta", "Holm", "Ito", "Jung", "Khan", "Lind", "Moss", "Nash")
+
+
+def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None:
+    """Write a community of `members` (groups of three among the rich ones); `events`: further likes of member 1.
+
+    Every member is a personal, active account. Takes about 40 s for a million.
+    """
+    path.unlink(missing_ok=True)
+    database = Database.open(f"sqlite:///{path}")
+    migrate_up(database)
+    database.close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode=off")
+    db.execute("PRAGMA synchronous=off")
+    db.execute("PRAGMA cache_size=-400000")
+    rng = random.Random(seed)
+    with db:
+        db.execute("INSERT INTO email_domain(id, name) VALUES (1, 'mail.example')")
+        for number, (name, label, area) in enumerate(
+            [("forum", "Forum", "forum"), ("school", "School", "learning"), ("meet", "Meetups", "event")], 1
+        ):
+            db.execute("INSERT INTO source(id, name, label, area, created_at) VALUES (?,?,?,?,?)",
+                       (number, name, label, area, NOW))
+        db.executemany(
+            "INSERT INTO account(id, public_id, handle, public_name, full_name, email, email_key, email_verified_at,"
+            " domain_id, state, created_at, member_since, base_version, job_title, organization, location, timezone,"
+            " bio, links, products, answers, accepted_solutions, articles, likes_received, total_posts, peer_kudos,"
+            " primary_id)"
+            " VALUES (?,?,?,?,?,?,?,?,1,'active',?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", _accounts(members, rng))
+        db.execute("INSERT INTO handle(handle, account_id, since) SELECT handle, id, created_at FROM account")
+        db.executemany("INSERT INTO identity(id, source_id, actor, account_id, created_at) VALUES (?,1,?,?,?)",
+                       ((i, f"a{i}", i, NOW) for i in range(1, members + 1)))
+        db.executemany("INSERT INTO held(account_id, kind, item, source_id, title, at) VALUES (?,?,?,2,?,?)",
+                       _held(members))
+        db.executemany("INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, object, title,"
+                       " url, listed) VALUES (?,?,?,?,?,?,?,?,?,1)", _activity(members))
+        db.executemany("INSERT INTO activity_day(account_id, day, area, n) VALUES (?,?,?,?)", _days(members, rng))
+        db.executemany("INSERT INTO crossing(account_id, metric, value, at) VALUES (?,'answers',?,?)",
+                       ((i, v, NOW - 900 * DAY + v) for i in range(1, RICH + 1) for v in (1, 10, 25)))
+        if events:
+            db.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+                " INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, listed)"
+                " SELECT 1, printf('z%012d', i), 1, 1, 'like_received', ? + i, 0 FROM n", (events, NOW - 400 * DAY))
+            db.execute("UPDATE account SET likes_received = likes_received + ? WHERE id = 1", (events,))
+    db.execute("ANALYZE")
+    db.close()
+
+
+def rich_handles(members: int) -> list[str]:
+    """Handles of the members with every section (primaries or unlinked), for page loads."""
+    return [handle(i) for i in range(1, min(RICH, members) + 1) if i % 3 == 1]
+
+
+def handle(number: int) -> str:
+    return f"member-{number:07d}"
+
+
+def _accounts(members: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
+    for i in range(1, members + 1):
+        name = f"{_FIRST[i % 14]} {_LAST[i // 14 % 14]}"
+        mail = f"m{i}@mail.example"
+        linked = i - (i - 1) % 3 if i <= min(RICH, members) and (i - 1) % 3 else None
+        answers = rng.randrange(120)
+        yield (
+            i, f"p{i:012d}", handle(i), name, name, mail, mail, NOW, NOW - 900 * DAY, NOW - 900 * DAY,
+            "Solutions architect", "Acme Corp", "Lisbon, Portugal", "Europe/Lisbon",
+            "I help teams leave spreadsheets behind without losing what they know. Automation and the art of names.",
+            '[{"label":"Website","url":"https://one.example"},{"label":"Code","url":"https://code.example/one"}]',
+            '["Tracker","Wiki","Service desk","Automation"]', answers, answers // 3, rng.randrange(20),
+            rng.randrange(400), answers + 30, rng.randrange(40), linked,
+        )  # fmt: skip
+
+
+def _held(members: int) -> Iterator[tuple[object, ...]]:
+    for i in range(1, members + 1):
+        yield i, "course", f"c{i % 50}", f"Course {i % 50}", NOW - 90 * DAY
+        yield i, "group", f"g{i % 40}", f"Group {i % 40}", NOW - 80 * DAY
+        if i <= RICH:
+            for n in range(5):
+                yield i, "course", f"x{n}", f"Course number {n}", NOW - n * DAY
+            for n in range(3):
+                yield i, "certification", f"k{n}", f"Certification {n}", NOW - n * DAY
+            yield i, "designation", "d", "Certified Platform Architect", NOW - 300 * DAY
+            yield i, "badge", "b", "Welcome", NOW - 800 * DAY
+
+
+def _activity(members: int) -> Iterator[tuple[object, ...]]:
+    for i in range(1, members + 1):
+        for n in range(12 if i <= RICH else 2):
+            yield (1 + n % 3, f"e{i:08d}-{n:03d}", i, i, ("answer", "course_completed", "event_attended")[n % 3],
+                   NOW - n * 3 * DAY - i, f"o{n}", f"How do I copy rule {n} between projects?", "https://forum.example/1")
+
+
+def _days(members: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
+    today = NOW // DAY
+    for i in range(1, members + 1):
+        for day in sorted(rng.sample(range(365), 120 if i <= RICH else 2)):
+            yield i, today - day, ("forum", "learning", "event")[day % 3], 1 + day % 7
