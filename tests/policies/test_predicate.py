@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
