@@ -79,3 +79,20 @@ def _shell() -> dict[str, Any]:
     if g.get("without_member") or not _request.is_signed_in():
         return {"member": None}
     return {"member": current_session().bar(generate_csrf())}
+
+
+def prove(password: str) -> None:
+    """The password typed again: the session goes on under a new id and counts as recent (T10, T15).
+
+    The form token stays, so that the other forms of the page go on working. Errors: Invalid (`current`), TooMany.
+    """
+    from webapp.services import accounts
+
+    context, now = _request.context(), _request.now()
+    raw_id = accounts.confirm_password(context, now, current_session(), password)
+    session = sessions.load_session(context, raw_id, now)
+    if session is None:
+        return
+    kept = {name: cookie[name] for name in ("csrf_token", "step") if name in cookie}
+    log_in(raw_id, session)
+    cookie.update(kept)

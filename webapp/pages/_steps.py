@@ -1,0 +1,80 @@
+"""What a browser has begun, in the signed cookie: opened links and the name typed at sign-up. Nothing secret is here.
+
+A mailed link's token is exchanged at once for the key of its proof, so that it stands in no referrer and no form (T14);
+the last step works only from this state (T12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import Response, abort
+from flask import session as cookie
+
+from webapp.pages import _response
+from webapp.services.throttle import TooMany
+from webapp.services.tokens import LinkGone
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def opened(purpose: str) -> str | None:
+    """The key of the proof that this browser opened for a purpose."""
+    step = cookie.get("step")
+    return str(step["key"]) if isinstance(step, dict) and step.get("purpose") == purpose else None
+
+
+def require_opened(purpose: str) -> str:
+    """The same, for the last step: without it the request is out of order (T12)."""
+    return opened(purpose) or abort(400)
+
+
+def remember(purpose: str, key: str) -> None:
+    """This browser opened a link; what it had opened before is forgotten."""
+    cookie["step"] = {"purpose": purpose, "key": key}
+
+
+def forget() -> None:
+    """The step is done."""
+    cookie.pop("step", None)
+
+
+def typed_at_signup() -> tuple[str, str]:
+    """(mark, name) of the sign-up that this browser began."""
+    typed = cookie.get("signup")
+    return (str(typed["mark"]), str(typed["name"])) if isinstance(typed, dict) else ("", "")
+
+
+def remember_signup(mark: str, name: str) -> None:
+    cookie["signup"] = {"mark": mark, "name": name}
+
+
+def gone_page(again: str) -> Response:
+    """A link that does not work any more; `again` is the page that mails a new one."""
+    forget()
+    return _response.page("auth/gone.html", 400, again=again)
+
+
+def link_page(again: str) -> Callable[[View], View]:
+    """A view behind a mailed link: LinkGone becomes the page that says so."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answered(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return view(*args, **kwargs)
+            except LinkGone:
+                return gone_page(again)
+
+        return cast(View, answered)
+
+    return decorate
+
+
+def too_many(error: TooMany, response: Response) -> Response:
+    """The form again, saying when to come back (T8)."""
+    response.status_code = 429
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
