@@ -66,8 +66,8 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     errors.register(app)
     _answer_database_errors(app)
     Htmx(app)
+    limiter.init_app(app)       # before the token is checked: a flood without tokens is a flood too
     CSRFProtect(app)
-    limiter.init_app(app)
     _login.register(app)
     for name in PAGES:
         if importlib.util.find_spec(f"webapp.pages.{name}"):

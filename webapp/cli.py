@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from policies.errors import VitrineError
+from policies.errors import Invalid, VitrineError
 from webapp.config import Config
 
 PROGRESS_EVERY = 5.0
@@ -27,6 +27,8 @@ class Verb(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except Invalid as error:
+            raise click.ClickException(" ".join(error.errors.values())) from None
         except VitrineError as error:
             raise click.ClickException(str(error)) from None
         except (click.exceptions.Exit, click.ClickException, click.Abort, KeyboardInterrupt):
@@ -128,8 +130,13 @@ def import_(source: str, folder: Path, site: str, link_network: bool) -> None:
     """Import people and activity from a dump folder. Importing again adds nothing."""
     from webapp.services.importing import import_source
 
-    result = import_source(_context(), source, folder, site, link_network, Progress())
-    click.echo(result)
+    progress = Progress()
+    try:
+        report = import_source(_context(), source, folder, site, link_network, _now(), progress)
+    finally:
+        progress.close()
+    for line in _report_lines(report):
+        click.echo(line)
 
 
 @verb(cls=Verb)
@@ -175,11 +182,35 @@ def worker() -> None:
     run_worker(_context())
 
 
+@verb("create-admin", cls=Verb)
+@click.option("--email", required=True, help="Address of the admin; an account it has already becomes one.")
+def create_admin(email: str) -> None:
+    """Make the first admin. There is no default password: a link is mailed and printed."""
+    from webapp.services import signup
+
+    link = signup.create_admin(_context(), email, _now())
+    click.echo(f"Open this once to choose password and handle:\n{link}" if link else f"{email} is an admin now.")
+
+
 @verb(cls=Verb)
 def plugins() -> None:
     """List the plugins that are loaded and what each implements."""
     for name, hooks in _context().manager.plugins().items():
         click.echo(f"{name}: {', '.join(hooks)}")
+
+
+def _report_lines(report: Any) -> list[str]:
+    """An ImportReport in words."""
+    lines = [
+        f"People: {report.people_new:,} new, {report.people_updated:,} updated, {report.people_known:,} unchanged"
+        + (f", {report.people_buried:,} deleted here before" if report.people_buried else ""),
+        f"Activity: {report.events_new:,} new, {report.events_known:,} known already",
+    ]
+    if report.linked or report.offered:
+        lines.append(f"Links: {report.linked:,} made, {report.offered:,} offered to members")
+    lines += [f"Skipped: {n:,} x {why}" for why, n in sorted(report.skipped.items())]
+    lines += [f"Refused: {n:,} x {why}" for why, n in sorted(report.refused.items())]
+    return lines
 
 
 class Progress:

@@ -62,20 +62,20 @@ class Config:
         base_url = (environ.get("BASE_URL") or "http://127.0.0.1:8000").rstrip("/")
         problems += _problems_of_base_url(base_url)
         database_url = environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'vitrine.db'}"
-        if urlsplit(database_url).scheme not in {"sqlite", "postgresql", "postgres"}:
+        if _scheme(database_url) not in {"sqlite", "postgresql", "postgres"}:
             problems.append("DATABASE_URL: starts neither with sqlite:/// nor with postgresql://.")
         smtp_url = environ.get("SMTP_URL") or None
-        if smtp_url and urlsplit(smtp_url).scheme not in {"smtp", "smtps"}:
+        if smtp_url and _scheme(smtp_url) not in {"smtp", "smtps"}:
             problems.append("SMTP_URL: starts neither with smtp:// nor with smtps://.")
         redis_url = environ.get("REDIS_URL") or None
-        if redis_url and urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
+        if redis_url and _scheme(redis_url) not in {"redis", "rediss", "unix"}:
             problems.append("REDIS_URL: starts neither with redis:// nor with rediss://.")
         trusted = environ.get("TRUSTED_PROXIES") or "0"
-        if not trusted.isdecimal() or int(trusted) > 9:
+        if len(trusted) != 1 or trusted not in "0123456789":
             problems.append("TRUSTED_PROXIES: is the number of proxies in front of the site, 0 to 9.")
             trusted = "0"
         contact = environ.get("SECURITY_CONTACT") or ""
-        if contact and urlsplit(contact).scheme not in {"https", "mailto", "tel"}:
+        if contact and _scheme(contact) not in {"https", "mailto", "tel"}:
             problems.append("SECURITY_CONTACT: must start with https:, mailto: or tel:.")
         plugins_dir = Path(environ["VITRINE_PLUGINS_DIR"]) if environ.get("VITRINE_PLUGINS_DIR") else None
         if plugins_dir is not None and not plugins_dir.is_dir():
@@ -86,9 +86,9 @@ class Config:
                 f"SECRET_KEY: too weak for a public site; take at least {MIN_KEY_LENGTH} random characters"
                 " (or unset it: `vitrine init` makes a key file)."
             )
-        host = urlsplit(base_url).hostname or "localhost"
         if problems:
             raise ConfigError("\n".join(problems))
+        host = urlsplit(base_url).hostname or "localhost"
         return cls(
             data_dir=data_dir, database_url=database_url, secret_key=key, base_url=base_url, smtp_url=smtp_url,
             mail_from=environ.get("MAIL_FROM") or f"vitrine@{host}",
@@ -103,6 +103,13 @@ class Config:
 def is_weak(key: str) -> bool:
     """Whether a secret key can be guessed: short, well known, or made of few different characters (T100)."""
     return len(key) < MIN_KEY_LENGTH or len(set(key)) < 10 or key.lower() in _COMMON_KEYS
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 def _names(text: str | None) -> frozenset[str]:

@@ -17,7 +17,7 @@ from huey import crontab
 from huey.api import Huey
 from huey.contrib.sql_huey import SqlStorage
 
-from webapp.services import accounts, mailer, sessions
+from webapp.services import accounts, mailer
 from webapp.services.context import Context
 
 log = logging.getLogger("vitrine.worker")
@@ -33,6 +33,7 @@ class QueueStorage(SqlStorage):  # type: ignore[misc]
         models = super().create_models()
         for model in models:
             model._meta.set_table_name(f"queue_{model._meta.table_name}")
+        models[2]._meta.indexes = []    # its index names the old table; the queue is a handful of rows
         return models
 
 
@@ -57,8 +58,7 @@ def make_queue(ctx: Context, clock: Callable[[], float] = time.time) -> Huey:
 
 #: name, when, the service call
 TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]], ...] = (
-    ("finish_closings", crontab(minute="7"), accounts.finish_closings),
-    ("sweep_sessions", crontab(minute="17", hour="3"), sessions.sweep),
+    ("sweep_accounts", crontab(minute="7"), accounts.sweep),
 )
 
 
