@@ -24,6 +24,8 @@ hookimpl = pluggy.HookimplMarker("vitrine")
 def register_fields() -> Sequence[Field]:  # type: ignore[empty-body]
     """The fields and sections this plugin adds, in order. A name that exists already stops the start.
 
+    Never turn a field into a section or back: give the new one a name of its own.
+
     A field is hidden until the operator has run `vitrine migrate` (which gives it its bit), and stays hidden from
     everybody but the owner for members who exist already, until they accept (D19).
     """

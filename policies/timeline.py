@@ -156,6 +156,14 @@ class _State:
         self.history.setdefault(key, []).append(change)
         self._show(key)
 
+    def is_ruled_by(self, change: PolicyChange) -> bool:
+        """Whether the change can show in `snap` now: not if it is of the other kind or of another organization."""
+        if change.op not in ("cell", "lock"):
+            return True
+        return change.scope == f"org:{self.organization}" or change.scope == (
+            Kind.PERSONAL if self.organization is None else Kind.MANAGED
+        )
+
     def take_back(self, change: PolicyChange) -> None:
         """As if `change` had never been made; a later change of the same cell stays in force."""
         key = change.op, change.scope, change.bit
@@ -273,7 +281,8 @@ class Timeline:
                 state.take_back(by_version[change.value or 0])
             else:
                 state.apply(change)
-            if change.version >= start and not (change.op == "base" and change.bit):
+            whole = not (change.op == "base" and change.bit)
+            if change.version >= start and whole and (state.is_ruled_by(change) or not entries):
                 _append(entries, state.snap(change.version))
         recorded = state.snap(self._version)
         entries.append(recorded.cut(state.snap(self._version, base_rows(self._base)), self._base.known))
