@@ -19,6 +19,7 @@ import tempfile
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import peewee
@@ -79,12 +80,11 @@ def restore(ctx: Context, file: Path, *, force: bool = False) -> str:
         if accounts and not force:
             raise Conflict(f"The database holds {accounts:,} accounts.", "Add --force to replace all of it.")
         _load(db, part)
-    steps = manifest.get("migrations", [])
-    newest = steps[-1] if steps else "none"
+    newest = (manifest.get("migrations") or ["none"])[-1]
     return f"Restored {file} (schema {newest}). Run `vitrine migrate up` and `vitrine doctor`."
 
 
-def _unpack(file: Path, folder: Path) -> tuple[dict[str, object], Path]:
+def _unpack(file: Path, folder: Path) -> tuple[dict[str, Any], Path]:
     try:
         with tarfile.open(file) as tar:
             manifest = json.loads(_read(tar, _MANIFEST).read())

@@ -26,7 +26,7 @@ log = logging.getLogger("vitrine.worker")
 MAIL_EVERY = 2
 
 
-class QueueStorage(SqlStorage):  # type: ignore[misc]
+class QueueStorage(SqlStorage):
     """The library's storage with its tables under names that say whose they are: queue_task, queue_schedule …"""
 
     def create_models(self) -> Any:

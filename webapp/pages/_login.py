@@ -19,7 +19,7 @@ from webapp.services import sessions
 from webapp.services.sessions import Session
 
 
-class SignedIn(UserMixin):  # type: ignore[misc]
+class SignedIn(UserMixin):
     """The request's live login session, as Flask-Login's user."""
 
     def __init__(self, session_id: str, session: Session) -> None:

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from flask import Blueprint, Response, abort, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from werkzeug.wrappers import Response as Redirect
 
 from webapp.pages import _request, _response, guards
 from webapp.services import health
@@ -95,7 +96,7 @@ def security_txt() -> Response:
 
 @blueprint.get("/.well-known/change-password")
 @guards.public
-def change_password() -> object:
+def change_password() -> Redirect:
     """Where password managers find the page to change the password."""
     return _response.see_other("/settings/security")
 

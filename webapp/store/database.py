@@ -128,19 +128,19 @@ class Database:
         if not rows:
             return 0
         cursor = self.connection().cursor()
-        with peewee.__exception_wrapper__:
+        with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
             cursor.executemany(self._translate(sql), rows)
         return int(cursor.rowcount)
 
     def rows(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """All rows of a read, as tuples. The hot path: no peewee in between."""
-        with peewee.__exception_wrapper__:
-            return self.connection().execute(self._translate(sql), params).fetchall()  # type: ignore[no-any-return]
+        with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+            return self.connection().execute(self._translate(sql), params).fetchall()
 
     def row(self, sql: str, params: Params = ()) -> tuple[Any, ...] | None:
         """The first row of a read, or None."""
-        with peewee.__exception_wrapper__:
-            return self.connection().execute(self._translate(sql), params).fetchone()  # type: ignore[no-any-return]
+        with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+            return self.connection().execute(self._translate(sql), params).fetchone()
 
     @property
     def in_transaction(self) -> bool:
