@@ -32,6 +32,8 @@ ONLY_YOU, ORGANIZATION, ANYONE = 0, 1, 2
 
 #: A handle of the same length as the other `nobody-…` handles that nobody ever had.
 NEVER = "nobody-nev"
+#: Its page is asked first in each world, so that every crawl finds the process and the session in use.
+WARM_UP = "giverpub"
 #: An earlier handle of `pub`: it leads to the present one.
 OLD_HANDLE = "pub-before"
 PASSWORD = "correct horse 41 battery"

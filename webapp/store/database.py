@@ -20,6 +20,8 @@ import peewee
 from policies.errors import ConfigError, Unavailable
 
 log = logging.getLogger("vitrine.store")
+# At DEBUG peewee writes every statement with its values: addresses, token hashes (T70).
+logging.getLogger("peewee").setLevel(logging.INFO)
 
 Params = Sequence[Any]
 

@@ -1,0 +1,212 @@
+"""The canary sweep: no answer to anybody holds a value that the rules hide from them, on any route, in any sink (T56).
+
+The rules are mission.md sections 2, 3 and 5 written down again, in the plainest form, from the tables: not taken from
+the gate. How the answers are got is twin.py; what is in the world is worlds.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import pytest
+
+from tests import worlds
+from tests.twin import Ask, Stock
+from tests.worlds import ANYONE, BY_HANDLE, FIELDS, ONLY_YOU, ORGANIZATION, PEOPLE, Person, canary
+
+# The rules once more -------------------------------------------------------------------------------------------------
+
+#: S79 and D13: the level each field has where its owner chose none.
+MANAGED = dict.fromkeys(FIELDS, ANYONE) | dict.fromkeys(
+    ("avatar", "department", "organization", "location", "timezone"), ORGANIZATION
+) | {"email": ONLY_YOU}  # fmt: skip
+PERSONAL = dict.fromkeys(FIELDS, ANYONE) | {"email": ONLY_YOU}
+#: The organization of each e-mail domain; `moved` changed hands and is B's now.
+OWNER_OF = {"mail": None, "alpha": "A", "beta": "B", "moved": "B"}
+WORK = ("job_title", "department", "organization", "location", "timezone")
+SECTION_OF = {
+    "post": "activity", **{f"act{kind}": "activity" for kind in worlds._ACTS}, "kudos": "kudos",
+    **{f"held{kind}": ruled for kind, ruled in worlds.HELD.items()},
+}  # fmt: skip
+
+
+def level(person: Person, field: str) -> int:
+    managed = OWNER_OF[person.domain] is not None
+    if not managed and field == "full_name":
+        return ANYONE       # S81: fixed
+    chosen = person.choices.get(field, (MANAGED if managed else PERSONAL)[field])
+    return ONLY_YOU if chosen == ORGANIZATION and not managed else chosen
+
+
+def head_of(person: Person) -> Person:
+    """The primary of the group, or the account itself; also for a silent one."""
+    return BY_HANDLE[person.primary] if person.primary else person
+
+
+def page_of(person: Person) -> Person:
+    """Whose page shows what this account did: its primary's, its own if it is unlinked or silent (D5)."""
+    return person if person.silent else head_of(person)
+
+
+def is_colleague(viewer: str | None, of: Person) -> bool:
+    """D12: a managed session belongs to its own organization, another one to those of all accounts of its group."""
+    organization = OWNER_OF[of.domain]
+    if viewer is None or organization is None:
+        return False
+    me = BY_HANDLE[viewer]
+    if OWNER_OF[me.domain]:
+        return OWNER_OF[me.domain] == organization
+    return organization in {OWNER_OF[BY_HANDLE[handle].domain] for handle in worlds.group_of(viewer)}
+
+
+def is_owner(viewer: str | None, of: Person) -> bool:
+    """The account itself, and every session of its group that no organization can reset (D7)."""
+    if viewer is None:
+        return False
+    me = BY_HANDLE[viewer]
+    return me == of or (head_of(me) == head_of(of) and OWNER_OF[me.domain] is None)
+
+
+def may_see(viewer: str | None, of: Person, field: str) -> bool:
+    """Whether the record of `of`, or a section of the page at its address, shows the field to the viewer."""
+    if is_owner(viewer, of):
+        return True
+    if of.state in {"deactivated", "deleted", "closing"}:
+        return False
+    inside = viewer is not None and head_of(BY_HANDLE[viewer]) == head_of(of)
+    if page_of(of).private and not inside and (field not in {"avatar", "full_name"} or not page_of(of).keep_name):
+        return False
+    return level(of, field) >= (ORGANIZATION if is_colleague(viewer, of) else ANYONE)
+
+
+def allowed(viewer: str | None) -> set[str]:
+    """Every canary that may reach the viewer anywhere."""
+    found = set()
+    for value, (handle, name) in worlds.all_canaries().items():
+        person = BY_HANDLE[handle]
+        page = page_of(person)
+        if name in SECTION_OF:
+            shown = may_see(viewer, page, SECTION_OF[name])
+        elif name == "avatarbytes":
+            shown = may_see(viewer, person, "avatar")
+        else:
+            field = "avatar" if name == "avatarkey" else name
+            shown = may_see(viewer, person, field)
+            if person != page and not is_owner(viewer, person):
+                # Of a linked account's own record a colleague sees the work details, nobody anything else (D12).
+                shown = shown and field in WORK and is_colleague(viewer, person) and not page.private
+        if shown:
+            found.add(value)
+    return found
+
+
+def found_in(text: str) -> set[str]:
+    return set(re.findall(r"zq[a-z0-9]+?qz", text))
+
+
+# The sweep -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("viewer", worlds.VIEWERS, ids=lambda viewer: viewer or "anonymous")
+def test_no_answer_holds_what_is_hidden_from_the_viewer(stock: Stock, viewer: str | None) -> None:
+    """T36, T49-T57, T60: all routes, GET and HEAD, page and fragment, filters, cursors, conditional requests."""
+    may = allowed(viewer)
+    leaks = {}
+    for ask, answer in stock.whole_crawl(viewer).items():
+        asked = found_in(str(ask))      # an address that the viewer typed is no news to them
+        seen = found_in(answer.asked_for) | found_in(answer.raw.decode("utf-8", "replace"))
+        if seen - may - asked:
+            leaks[str(ask)] = sorted(seen - may - asked)
+    assert not leaks
+
+
+@pytest.mark.parametrize("viewer", worlds.VIEWERS, ids=lambda viewer: viewer or "anonymous")
+def test_each_page_shows_exactly_the_record_fields_the_rules_show(stock: Stock, viewer: str | None) -> None:
+    """The other half of the sweep: what should be seen is seen, so silence is not mistaken for secrecy (S73-S82)."""
+    crawl = stock.whole_crawl(viewer)
+    may, wrong = allowed(viewer), {}
+    for person in PEOPLE:
+        if page_of(person) != person or person.state in {"deactivated", "deleted", "closing"}:
+            continue
+        answer = crawl[Ask(f"/u/{person.handle}")]
+        fields = [*worlds.TEXT_FIELDS, "email", "links", "products", "avatarkey"]
+        expected = {canary(person.handle, name) for name in fields} & may
+        for name in ("heldcertification", "helddesignation", "heldcourse", "heldgroup"):
+            expected |= {canary(person.handle, name)} & may
+        if person.private and not person.keep_name and not is_owner(viewer, person):
+            expected = set()
+        shown = found_in(answer.raw.decode())
+        if expected - shown:
+            wrong[person.handle] = sorted(expected - shown)
+    assert not wrong
+
+
+@pytest.mark.parametrize("viewer", worlds.OUTSIDERS, ids=lambda viewer: viewer or "anonymous")
+def test_no_server_error_and_no_slow_answer_in_the_sweep(stock: Stock, viewer: str | None) -> None:
+    broken = [str(ask) for ask, answer in stock.whole_crawl(viewer).items() if answer.status >= 500]
+    assert not broken
+
+
+# The sinks -----------------------------------------------------------------------------------------------------------
+
+
+def test_t70_logs_and_metrics_hold_no_value_of_anybody(stock: Stock, caplog: pytest.LogCaptureFixture) -> None:
+    """All that a crawl writes to any logger at DEBUG, and the metrics after it."""
+    world = stock.fresh()
+    caplog.set_level(logging.DEBUG)
+    for viewer in (None, "colleague", "gprimary"):
+        for handle in ("pub", "own", "prv", "nobody-box", worlds.NEVER):
+            for path in (f"/u/{handle}", f"/u/{handle}/activity?source=forum", f"/u/{handle}/about"):
+                world.ask(viewer, Ask(path))
+        world.ask(viewer, Ask("/settings/security"))
+    logged = caplog.text + " ".join(str(record.__dict__) for record in caplog.records)
+    assert caplog.records, "nothing was logged: this test would see nothing"
+    assert not found_in(logged)
+    assert not re.search(r"nobody-box|/u/pub", logged), "handles are no part of the log"
+    assert not found_in(world.ask(None, Ask("/metrics")).raw.decode())
+
+
+def test_t70_failing_forms_put_nothing_into_the_logs(stock: Stock, caplog: pytest.LogCaptureFixture) -> None:
+    """What people type into forms that fail (address, password, token) is in no log and no mail to another."""
+    world = stock.fresh()
+    caplog.set_level(logging.DEBUG)
+    secret = canary("typed", "value")
+    for path in ("/login", "/signup", "/reset"):
+        form = _form(world, path)
+        if form is None:
+            continue
+        for data in ({"email": f"{secret}@mail.example", "password": secret, "name": secret}, {"email": secret}):
+            world.ask(None, Ask(path, "POST"), data=form | data)
+    for path in ("/verify?token=", "/verify/", "/reset?token=", "/reset/"):
+        world.ask(None, Ask(path + secret))
+    logged = caplog.text + " ".join(str(record.__dict__) for record in caplog.records)
+    assert secret not in logged
+    others = world.db.rows("SELECT recipient, subject, body FROM outbox")
+    assert not [mail for mail in others if secret in str(mail) and secret not in mail[0]]
+
+
+def test_t60_an_error_page_holds_nothing_of_its_cause(
+    stock: Stock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from webapp.services import profiles
+
+    world = stock.fresh()
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise ValueError(f"row {canary('pub', 'email')}")
+
+    monkeypatch.setattr(profiles, "view_profile", fail)
+    for ask in (Ask("/u/pub"), Ask("/u/pub/about", fragment=True)):
+        answer = world.ask(None, ask)
+        assert answer.status == 500
+        assert not found_in(answer.raw.decode() + answer.asked_for)
+        assert b"Traceback" not in answer.raw
+        assert b"ValueError" not in answer.raw
+
+
+def _form(world: Any, path: str) -> dict[str, str] | None:
+    answer = world.ask(None, Ask(path))
+    token = re.search(rb'name="csrf_token"[^>]*value="([^"]+)"', answer.raw)
+    return {"csrf_token": token[1].decode()} if token else None
