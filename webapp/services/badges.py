@@ -33,8 +33,8 @@ def view_badges(ctx: Context, viewer: Viewer, handle: str, now: int) -> BadgesPa
         name=name,
         avatar=avatar,
         shelves=totals.shelves(ctx.manager, metrics, totals.totals_of(sums), crossed),
-        badges=items.get("badge", ()),
-        courses=items.get("course", ()),
-        certifications=(*items.get("designation", ()), *items.get("certification", ())),
+        badges=held.held_views(items.get("badge", ())),
+        courses=held.held_views(items.get("course", ())),
+        certifications=held.held_views([*items.get("designation", ()), *items.get("certification", ())]),
         noindex=opened.noindex,
     )

@@ -46,11 +46,7 @@ def heatmap(days: Iterable[tuple[int, str, int]], now: int) -> HeatmapView | Non
     total = sum(counts)
     if not total:
         return None
-    longest = run = 0
-    for count in counts:
-        run = run + 1 if count else 0
-        if run > longest:
-            longest = run
+    longest = max(map(len, bytes(map(bool, counts)).split(b"\0")))
     full: list[int | None] = [*counts, *[None] * (7 * WEEKS - len(counts))]
     weeks = tuple([tuple(full[at : at + 7]) for at in range(0, 7 * WEEKS, 7)])
     return HeatmapView(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from webapp.services.rows import web_url
 from webapp.services.views import HeldView
@@ -15,24 +15,29 @@ SECTION_OF: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def unions(items: Iterable[Item]) -> dict[str, tuple[HeldView, ...]]:
+def unions(items: Iterable[Item]) -> dict[str, list[Item]]:
     """kind -> what is held, newest first. `items` come oldest first; held twice counts once, its first date kept (D8).
 
-    A certification that any account still holds is held; of several ends the last one counts, none is later than all.
+    What any account still holds is held; of several ends the last one counts, and none is later than all.
     """
-    first: dict[tuple[str, str], HeldView] = {}
+    first: dict[tuple[str, str], Item] = {}
     for item in items:
-        key = (item.kind, item.item)
+        key = item[:2]
         known = first.get(key)
         if known is None:
-            first[key] = HeldView(
-                item.item, item.title, item.at, web_url(item.url), item.source or "", item.until, bool(item.retired)
-            )
+            first[key] = item
         else:
             until = None if known.until is None or item.until is None else max(known.until, item.until)
-            retired = known.retired and bool(item.retired)
-            first[key] = HeldView(known.item, known.title, known.at, known.url, known.source, until, retired)
-    kinds: dict[str, list[HeldView]] = {}
-    for (kind, _), view in first.items():
-        kinds.setdefault(kind, []).append(view)
-    return {kind: tuple(reversed(views)) for kind, views in kinds.items()}
+            first[key] = known._replace(until=until, retired=known.retired and item.retired)
+    kinds: dict[str, list[Item]] = {}
+    for item in reversed(first.values()):
+        kinds.setdefault(item.kind, []).append(item)
+    return kinds
+
+
+def held_views(items: Sequence[Item]) -> tuple[HeldView, ...]:
+    """Items as the templates draw them."""
+    return tuple([
+        HeldView(item.item, item.title, item.at, web_url(item.url), item.source or "", item.until, bool(item.retired))
+        for item in items
+    ])  # fmt: skip

@@ -19,11 +19,12 @@ from webapp.services.links import show_links
 from webapp.services.notes import avatar_view
 from webapp.services.opening import OpenProfile, cache_key, canonical_handle, open_profile
 from webapp.services.rows import hidden_kinds, row_views
-from webapp.services.views import SECTIONS, FactView, HeldView, KudosView, Moved, OwnerView, ProfileView, WorkBlock
+from webapp.services.views import SECTIONS, FactView, KudosView, Moved, OwnerView, ProfileView, WorkBlock
 from webapp.store import activity as activity_store
 from webapp.store import profiles as store
 from webapp.store import totals as totals_store
 from webapp.store.profiles import NOBODY, Values
+from webapp.store.totals import Item
 
 __all__ = [
     "OpenProfile", "cache_key", "canonical_handle", "open_profile", "view_activity", "view_badges", "view_opened",
@@ -73,14 +74,14 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     handle = opened.face.handle
     amounts = totals.totals_of(sums)
     shelves = totals.shelves(manager, metrics, amounts, crossed)
-    courses = items.get("course", ())
+    courses, badge_items = items.get("course", ()), items.get("badge", ())
     is_owner = opened.relation is Relation.OWNER and opened.is_own
     audiences = _audiences(opened) if is_owner else {}
     name = display_name(own.full_name, own.public_name)
     facts = _facts(own, audiences)
     view = {
         "about": own.bio or facts, "find-me": own.links or own.email, "products": own.products, "work": blocks,
-        "stats": stats, "milestones": shelves or items.get("badge"), "designation": items.get("designation"),
+        "stats": stats, "milestones": shelves or badge_items, "designation": items.get("designation"),
         "heatmap": map_, "courses": courses, "certifications": items.get("certification"),
         "kudos": kudos and (amounts.get("peer_kudos") or notes), "groups": items.get("group"), "recent": recent,
     }  # fmt: skip
@@ -102,13 +103,13 @@ def view_opened(opened: OpenProfile) -> ProfileView:
         work=_work_blocks(blocks),
         stats=totals.stat_views(amounts, f"/u/{handle}/activity" if activity else None) if stats else (),
         shelves=shelves,
-        badge_count=totals.earned(shelves) + len(items.get("badge", ())) + len(courses),
-        badges=items.get("badge", ()),
-        designations=items.get("designation", ()),
-        certifications=items.get("certification", ()),
-        courses=courses[:COURSES],
+        badge_count=totals.earned(shelves) + len(badge_items) + len(courses),
+        badges=held.held_views(badge_items),
+        designations=held.held_views(items.get("designation", ())),
+        certifications=held.held_views(items.get("certification", ())),
+        courses=held.held_views(courses[:COURSES]),
         course_count=len(courses),
-        groups=_by_title(items.get("group", ())),
+        groups=held.held_views(sorted(items.get("group", ()), key=_by_title)),
         level=totals.level_view(manager, amounts) if stats and kudos else None,
         kudos=KudosView(amounts.get("peer_kudos", 0), sums.givers or 0, notes) if kudos else None,
         heatmap=map_,
@@ -142,8 +143,8 @@ def _work_blocks(blocks: Sequence[Values]) -> tuple[WorkBlock, ...]:
     return tuple([WorkBlock(title, slug, tuple(facts.values())) for slug, (title, facts) in found.items() if facts])
 
 
-def _by_title(groups: Sequence[HeldView]) -> tuple[HeldView, ...]:
-    return tuple(sorted(groups, key=lambda group: (group.title.casefold(), group.item)))
+def _by_title(group: Item) -> tuple[str, str]:
+    return group.title.casefold(), group.item
 
 
 def _audiences(opened: OpenProfile) -> dict[str, str]:

@@ -34,6 +34,7 @@ _SECTION = {
     "designation": "certifications", "group_joined": "groups", "group_left": "groups", "kudos": "kudos",
     "badge": "badges",
 }  # fmt: skip
+_WEB = ("https://", "http://")
 _OTHER = ("Other", "Took part")
 
 
@@ -44,11 +45,9 @@ def hidden_kinds(shows: Callable[[str], bool]) -> tuple[str, ...]:
 
 def web_url(url: str | None) -> str | None:
     """The address if it is plain http or https, else None (T75)."""
-    if not url or not url.lower().startswith(("https://", "http://")):
+    if not url or not url.isprintable() or "\\" in url or " " in url:
         return None
-    if "\\" in url or not url.isprintable() or " " in url:
-        return None
-    return url
+    return url if url.startswith(_WEB) or url[:8].lower().startswith(_WEB) else None
 
 
 def row_views(rows: Iterable[Row]) -> tuple[ActivityRow, ...]:
