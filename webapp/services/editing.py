@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policies import holding
-from policies.errors import Conflict, Invalid, NotFound
+from policies.errors import Conflict, Invalid, NotFound, Refused
 from policies.terms import Relation, State, Subject, Viewer
 from policies.visibility import Gate, display_name
 from webapp.services import links, texts
@@ -158,7 +158,8 @@ def open_links(ctx: Context, viewer: Viewer, target: int | None = None) -> Form:
     standing = stand(ctx, viewer, target)
     fields = _editable(standing, ("links",))
     stored = _stored(ctx, standing, fields)
-    return Form("find-me", standing.handle, stored, fields, fingerprint(stored), rows=max(1, len(stored) // 2))
+    values = stored or _row_values([("", "")])
+    return Form("find-me", standing.handle, values, fields, fingerprint(stored), rows=len(values) // 2)
 
 
 def change_rows(form: Form, typed: Mapping[str, str], change: str) -> Form:
@@ -226,7 +227,7 @@ def head(ctx: Context, viewer: Viewer) -> Head:
     )
 
 
-def retype(form: Form, typed: Mapping[str, str], error: Invalid | Conflict) -> Form:
+def retype(form: Form, typed: Mapping[str, str], error: Invalid | Conflict | Refused) -> Form:
     """The freshly opened form with what was typed instead of what is stored, and why it was not saved.
 
     After a conflict it carries the new fingerprint and shows both texts: saving again is then a decision.
