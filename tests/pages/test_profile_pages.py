@@ -34,6 +34,8 @@ def draw(app: Flask) -> Callable[..., HTMLParser]:
 
     def drawn(template: str, **given: Any) -> HTMLParser:
         with app.test_request_context("/"):
+            if template == "profile/page.html":
+                given["body"] = pages._drawn(given["view"])
             return HTMLParser(render_template(template, **given))
 
     return drawn

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, redirect, request
+from flask import Blueprint, abort, current_app, redirect, request
+from markupsafe import Markup
 
 from policies.terms import ANONYMOUS, Viewer
 from webapp.pages import _request, _response, guards
@@ -102,7 +103,12 @@ def _whole(handle: str, section: str = "") -> Any:
                 return _response.page("profile/nothing.html", seen_as=_bar(view.handle, current, others))
             view = shown
         seen_as = _bar(view.handle, current, others)
-    return _response.page("profile/page.html", view=view, seen_as=seen_as)
+    return _response.page("profile/page.html", view=view, seen_as=seen_as, body=_drawn(view))
+
+
+def _drawn(view: ProfileView) -> Markup:
+    """What the gate decided, drawn without the shell: no menu, no token, nothing of the request."""
+    return Markup(current_app.jinja_env.get_template("profile/_body.html").render(view=view))  # noqa: S704
 
 
 def _others(viewer: Viewer) -> dict[str, Viewer]:
