@@ -66,7 +66,8 @@ def avatar(key: str) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
     response.vary.add("Cookie")
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _drawn(svg: str) -> Response:
@@ -82,7 +83,8 @@ def _send(body: bytes, mime: str, for_good: bool) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.add("Accept-Encoding")
     response.set_etag(f"{hashlib.sha256(body).hexdigest()[:20]}-{encoding}")
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @lru_cache(maxsize=600)
