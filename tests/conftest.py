@@ -102,7 +102,7 @@ def sqlite_url(data_dir: Path, _sqlite_template: Path) -> str:
 @pytest.fixture
 def postgres_url(postgres_server: Any, _postgres_template: str) -> Iterator[str]:
     """A migrated, empty PostgreSQL database of this test's own."""
-    name = postgres_server.create(_postgres_template)
+    name = postgres_server.take(_postgres_template)
     yield postgres_server.url(name)
     postgres_server.drop(name)
 

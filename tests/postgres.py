@@ -15,6 +15,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -49,6 +51,8 @@ class Server:
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
+        self._beside = ThreadPoolExecutor(1, "postgres")
+        self._spare: deque[Future[str]] = deque()
         self._prefix = f"vitrine_test_{os.getpid()}"
         if not self._url:
             self._start()
@@ -64,12 +68,22 @@ class Server:
         self._run(f'CREATE DATABASE "{name}"{source}')
         return name
 
+    def take(self, template: str) -> str:
+        """A copy of `template` for one test; the next one is made meanwhile, beside the running test."""
+        if not self._spare:
+            self._spare.append(self._beside.submit(self.create, template))
+        self._spare.append(self._beside.submit(self.create, template))
+        return self._spare.popleft().result()
+
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is still connected."""
-        self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        """Drop a database, whoever is still connected; beside the next test."""
+        self._beside.submit(self._run, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def stop(self) -> None:
-        """Stop the server and remove its files (one given by TEST_DATABASE_URL is left running)."""
+        """Stop the server and remove its files (one given by TEST_DATABASE_URL is left running, its spares dropped)."""
+        for spare in self._spare:
+            self.drop(spare.result())
+        self._beside.shutdown()
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(20)

@@ -48,7 +48,9 @@ verb = cli.command
 def _context(*, make_key: bool = False) -> Any:
     from webapp.app import open_context
 
-    return open_context(Config.from_env(os.environ, make_key=make_key))
+    context = open_context(Config.from_env(os.environ, make_key=make_key))
+    click.get_current_context().call_on_close(context.db.close)
+    return context
 
 
 @verb(cls=Verb)
@@ -236,8 +238,8 @@ class Progress:
         if self._bar is not None:
             self._bar.update(max(done - self._done, 0))
             self._done = done
-        elif self._now() - self._said >= PROGRESS_EVERY or (total and done >= total):
-            self._said = self._now()
+        elif (now := self._now()) - self._said >= PROGRESS_EVERY or (total and done >= total):
+            self._said = now
             click.echo(f"{label}: {done:,} of {total:,}" if total else f"{label}: {done:,}", err=True)
 
     def close(self) -> None:
