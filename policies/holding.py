@@ -45,15 +45,15 @@ def fold(gate: Gate, subject: Subject) -> Settings:
     """
     settings = subject.settings
     since_anyone, since_org, same = gate.timeline(subject.domain_id).at(settings.base_version)
-    cap_anyone = settings.cap_anyone & (since_anyone | settings.chosen)
-    cap_org = settings.cap_org & (since_org | settings.chosen)
-    private = settings.private
+    cap_anyone, cap_org, private = settings.cap_anyone, settings.cap_org, settings.private
     if is_anchor(subject):
         cap_anyone &= subject.held_anyone
         cap_org &= subject.held_org
         private = private or subject.private
+    cap_org &= since_org | settings.chosen
     if not same:  # "Organization" was said of another organization, or of one that was away in between
         cap_org &= cap_anyone & ~(settings.chosen_org & ~settings.chosen_anyone)
+    cap_anyone &= since_anyone | settings.chosen
     return replace(
         settings,
         base_version=gate.version,

@@ -47,6 +47,10 @@ def nothing(atom: Atom, viewer: str) -> bool:
     return False
 
 
+def is_somebody_linked(machine: NeverWidens) -> bool:
+    return any(row.primary for row in machine.world.rows.values())
+
+
 class NeverWidens(RuleBasedStateMachine):
     """Every rule is one event; `step` compares what five viewers see before and after it."""
 
@@ -108,6 +112,10 @@ class NeverWidens(RuleBasedStateMachine):
     def row(self, index: int) -> Row:
         return self.world.rows[index % len(self.world.rows) + 1]
 
+    def linked_row(self, index: int) -> Row:
+        linked = [row for row in self.world.rows.values() if row.primary]
+        return linked[index % len(linked)]
+
     def ids(self, row: Row) -> set[int]:
         return {other.id for other in self.world.group(row)} if not row.primary else {row.id}
 
@@ -164,7 +172,12 @@ class NeverWidens(RuleBasedStateMachine):
             """What that viewer saw while the change was not there, if the owner did not act since it was made."""
             if self.own_choice(atom, viewer):
                 return True
-            return self.source(atom).settings.base_version < change.version and atom in self.since_source[viewer]
+            source = self.source(atom)
+            if (
+                atom[0] == "page"
+            ):  # a linked account's address leads to the profile: the primary's page, seen at any address
+                atom = ("page", source.id, atom[2])
+            return source.settings.base_version < change.version and atom in self.since_source[viewer]
 
         if change.op == "domain":
             self._flip(lambda: self.world.undo(change), back)
@@ -251,11 +264,18 @@ class NeverWidens(RuleBasedStateMachine):
 
     @rule(index=who, other=who, silent=st.booleans(), public=st.booleans())
     def link(self, index: int, other: int, silent: bool, public: bool) -> None:
-        head, row = self.row(index), self.row(other)
-        if head is row or head.primary or row.primary or self.world.linked(row):
+        rows = self.world.rows.values()
+        # A managed account links others only while it is a flagged primary, and then personal ones only (D6).
+        heads = [r for r in rows if not r.primary and (self.world.linked(r) or not self.world.is_managed(r))]
+        if not heads:
             return
-        if self.world.is_managed(head) and (self.world.is_managed(row) or not self.world.linked(head)):
+        head = heads[index % len(heads)]
+        free = [r for r in rows if r is not head and not r.primary and not self.world.linked(r)]
+        if self.world.is_managed(head):
+            free = [r for r in free if not self.world.is_managed(r)]
+        if not free:
             return
+        row = free[other % len(free)]
         self.before_link[row.id] = {name: set(seen) for name, seen in self.now.items()}
         self.undone_since_link[row.id] = False
         opens = public and self.world.subject(row).private
@@ -272,11 +292,11 @@ class NeverWidens(RuleBasedStateMachine):
         if opens:
             self.acted(row)
 
+    @precondition(is_somebody_linked)
     @rule(index=who)
     def unlink(self, index: int) -> None:
-        row = self.row(index)
-        if row.primary:
-            self._leave(row, lambda: self.world.unlink(row))
+        row = self.linked_row(index)
+        self._leave(row, lambda: self.world.unlink(row))
 
     def _leave(self, row: Row, event: Callable[[], None]) -> None:
         """Unlink, or becoming silent. What was seen before the link may come back if no owner acted since (S51)."""
@@ -296,11 +316,10 @@ class NeverWidens(RuleBasedStateMachine):
         self.step(event, back)
         self.undone_since_link.pop(row.id, None) if not row.primary else None
 
+    @precondition(is_somebody_linked)
     @rule(index=who)
     def make_primary(self, index: int) -> None:
-        row = self.row(index)
-        if not row.primary:
-            return
+        row = self.linked_row(index)
         head = self.world.head(row)
         own_address = self.own_address(row)
         try:
@@ -309,10 +328,11 @@ class NeverWidens(RuleBasedStateMachine):
             return
         self.acted(head, row)
 
+    @precondition(is_somebody_linked)
     @rule(index=who, silent=st.booleans())
     def silent(self, index: int, silent: bool) -> None:
-        row = self.row(index)
-        if row.primary and row.silent != silent:
+        row = self.linked_row(index)
+        if row.silent != silent:
             self._silent(row, silent)
 
     def _silent(self, row: Row, silent: bool) -> None:
