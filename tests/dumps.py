@@ -1,15 +1,30 @@
-"""Small Stack Exchange dumps for tests: rows as dictionaries, written as the XML files that the importer reads."""
+"""Small Stack Exchange dumps for tests, written from dictionaries as XML files, and their import."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import pytest
 
+from plugins import stackexchange
+from policies.manager import PolicyManager
+from tests.conftest import NOW
+from webapp.services.context import Context, Site
+from webapp.services.importing import ImportReport, import_source
+from webapp.store.database import Database
+
 Row = Mapping[str, object]
+
+SITE = "small.example"
+#: Every table that an import may touch.
+TABLES = (
+    "policy_state", "account", "handle", "identity", "source", "activity", "activity_day", "crossing", "pair_counter",
+    "held", "kudos", "audit",
+)  # fmt: skip
 
 FILES = ("Users", "Posts", "Votes", "Badges", "Comments")
 
@@ -76,3 +91,18 @@ def real_dump(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set VITRINE_TEST_DATA to the folder that holds stackexchange/")
     return folder
+
+
+def context(db: Database) -> Context:
+    """What services need, with the reader of dumps."""
+    return Context(db, PolicyManager([("stackexchange", stackexchange)]), Site())
+
+
+def load(ctx: Context, folder: Path, site: str = SITE, link: bool = False, now: int = NOW) -> ImportReport:
+    """Import a dump."""
+    return import_source(ctx, "stackexchange", folder, site, link, now)
+
+
+def everything(ctx: Context) -> dict[str, list[Any]]:
+    """Every row of every table that an import may touch, as it is."""
+    return {table: sorted(ctx.db.rows(f"SELECT * FROM {table}"), key=repr) for table in TABLES}

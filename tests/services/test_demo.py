@@ -133,7 +133,8 @@ def test_the_demo_is_the_same_for_the_same_moment_and_seed(sqlite_ctx: Context) 
             raise KeyError
 
     for _ in range(2):
-        pytest.raises(KeyError, make_and_abandon)
+        with pytest.raises(KeyError):
+            make_and_abandon()
     assert found[0] == found[1]
 
 

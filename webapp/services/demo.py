@@ -20,7 +20,7 @@ from webapp.services.demo_cast import ARTICLES, CAST, EVENTS, KUDOS, ORGANIZATIO
 from webapp.services.demo_pictures import draw_picture
 from webapp.services.ingest import record_events, register_source
 from webapp.services.linking import link_by_operator, set_silent
-from webapp.store import accounts, identities, policy, records
+from webapp.store import accounts, audit, identities, policy, records
 from webapp.store import demo as store
 from webapp.store import ingest as ingest_store
 
@@ -44,8 +44,8 @@ class DemoMember(NamedTuple):
     shows: str
 
     def __str__(self) -> str:
-        door = f"{self.email}  password: {self.password}" if self.email else "(no log-in)"
-        return f"/u/{self.handle:14} {door:60} {self.shows}"
+        door = f"{self.email:24} password: {self.password}" if self.email else "(no log-in)"
+        return f"/u/{self.handle:14} {door:57} {self.shows}"
 
 
 def make_demo(ctx: Context, now: int, seed: int = 1) -> list[DemoMember]:
@@ -118,6 +118,8 @@ def _add_account(ctx: Context, role: Role, now: int, chance: Random) -> int:
     account_id = accounts.insert(ctx.db, now, **values)
     if account_id is None or not accounts.add_handle(ctx.db, role.handle, account_id, now):
         raise Refused("rule_demo_is_apart", f"The handle {role.handle} was taken before.")
+    if role.private:
+        audit.record(ctx.db, "privacy:edit", now, subject_id=account_id, private=True, keep_name=role.keep_name)
     if role.picture:
         key = f"{chance.getrandbits(128):032x}"
         records.replace_avatar(ctx.db, account_id, key, draw_picture(chance), now)

@@ -98,7 +98,8 @@ class _Import:
         for item in self.read(self.folder, self.site):
             if isinstance(item, Skipped):
                 self.report.skipped[item.why] += 1
-            elif isinstance(item, Person):
+                continue
+            if isinstance(item, Person):
                 people += 1
             else:
                 events += 1
@@ -211,7 +212,8 @@ class _Import:
         for _, found in networks:
             with self.ctx.db.transaction():
                 self._link_person(list(found))
-        self.progress(LINKING, self.report.linked, self.report.linked)
+        if self.report.linked:
+            self.progress(LINKING, self.report.linked, self.report.linked)
 
     def _link_person(self, found: list[identities.NetworkAccount]) -> None:
         """Link one person's unclaimed accounts, oldest first in `found`; offer it to who claimed theirs already."""
