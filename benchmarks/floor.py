@@ -29,7 +29,7 @@ def create_app() -> Flask:
 
     @app.get("/floor")
     def floor() -> str:
-        return render_template("profile/page.html", view=rng.choice(views))
+        return render_template("profile/page.html", view=rng.choice(views), seen_as=None)
 
     return app
 

@@ -77,6 +77,14 @@ def _read_answer(connection: socket.socket, buffer: bytearray) -> int:
 
 
 def _client(port: int, requests: Sequence[bytes], status: int, seconds: float, seed: int, out: Results) -> None:
+    try:
+        out.put(_ask(port, requests, status, seconds, seed))
+    except (OSError, RuntimeError):
+        out.put((-1, []))
+        raise
+
+
+def _ask(port: int, requests: Sequence[bytes], status: int, seconds: float, seed: int) -> tuple[int, list[float]]:
     """Eight connections in turn, one request in flight on each."""
     rng = random.Random(seed)
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
@@ -98,9 +106,9 @@ def _client(port: int, requests: Sequence[bytes], status: int, seconds: float, s
             started[index] = now
             connection.sendall(rng.choice(requests))
             done += 1
-    out.put((done, latencies))
     for connection in connections:
         connection.close()
+    return done, latencies
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,8 @@ def hit(port: int, paths: Sequence[str], *, seconds: float = 3.0, status: int = 
     for client in clients:
         client.start()
     results = [out.get(timeout=seconds + 60) for _ in clients]
+    if any(done < 0 for done, _ in results):
+        raise RuntimeError(f"port {port} did not answer {status} to {paths[0]} and its like")
     for client in clients:
         client.join()
     latencies = sorted(value for _, values in results for value in values)

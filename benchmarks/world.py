@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from policies.manager import PolicyManager
+from webapp.ops.setup import set_up
+from webapp.services.context import Context, Site
 from webapp.store.database import Database
-from webapp.store.migrate import migrate_up
 
 #: The moment the generated world is looked at, unix seconds UTC.
 NOW = 1_750_000_000
@@ -27,7 +29,8 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
     """
     path.unlink(missing_ok=True)
     database = Database.open(f"sqlite:///{path}")
-    migrate_up(database)
+    set_up(Context(db=database, manager=PolicyManager(), site=Site()), NOW - 1000 * DAY)
+    version = database.policy_version()
     database.close()
     db = sqlite3.connect(path)
     db.execute("PRAGMA journal_mode=off")
@@ -39,29 +42,43 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
         for number, (name, label, area) in enumerate(
             [("forum", "Forum", "forum"), ("school", "School", "learning"), ("meet", "Meetups", "event")], 1
         ):
-            db.execute("INSERT INTO source(id, name, label, area, created_at) VALUES (?,?,?,?,?)",
-                       (number, name, label, area, NOW))
+            db.execute(
+                "INSERT INTO source(id, name, label, area, created_at) VALUES (?,?,?,?,?)",
+                (number, name, label, area, NOW),
+            )
         db.executemany(
             "INSERT INTO account(id, public_id, handle, public_name, full_name, email, email_key, email_verified_at,"
             " domain_id, state, created_at, member_since, base_version, job_title, organization, location, timezone,"
             " bio, links, products, answers, accepted_solutions, articles, likes_received, total_posts, peer_kudos,"
             " primary_id)"
-            " VALUES (?,?,?,?,?,?,?,?,1,'active',?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", _accounts(members, rng))
+            " VALUES (?,?,?,?,?,?,?,?,1,'active',?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            _accounts(members, version, rng),
+        )
         db.execute("INSERT INTO handle(handle, account_id, since) SELECT handle, id, created_at FROM account")
-        db.executemany("INSERT INTO identity(id, source_id, actor, account_id, created_at) VALUES (?,1,?,?,?)",
-                       ((i, f"a{i}", i, NOW) for i in range(1, members + 1)))
-        db.executemany("INSERT INTO held(account_id, kind, item, source_id, title, at) VALUES (?,?,?,2,?,?)",
-                       _held(members))
-        db.executemany("INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, object, title,"
-                       " url, listed) VALUES (?,?,?,?,?,?,?,?,?,1)", _activity(members))
+        db.executemany(
+            "INSERT INTO identity(id, source_id, actor, account_id, created_at) VALUES (?,1,?,?,?)",
+            ((i, f"a{i}", i, NOW) for i in range(1, members + 1)),
+        )
+        db.executemany(
+            "INSERT INTO held(account_id, kind, item, source_id, title, at) VALUES (?,?,?,2,?,?)", _held(members)
+        )
+        db.executemany(
+            "INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, object, title,"
+            " url, listed) VALUES (?,?,?,?,?,?,?,?,?,1)",
+            _activity(members),
+        )
         db.executemany("INSERT INTO activity_day(account_id, day, area, n) VALUES (?,?,?,?)", _days(members, rng))
-        db.executemany("INSERT INTO crossing(account_id, metric, value, at) VALUES (?,'answers',?,?)",
-                       ((i, v, NOW - 900 * DAY + v) for i in range(1, RICH + 1) for v in (1, 10, 25)))
+        db.executemany(
+            "INSERT INTO crossing(account_id, metric, value, at) VALUES (?,'answers',?,?)",
+            ((i, v, NOW - 900 * DAY + v) for i in range(1, RICH + 1) for v in (1, 10, 25)),
+        )
         if events:
             db.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
                 " INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, listed)"
-                " SELECT 1, printf('z%012d', i), 1, 1, 'like_received', ? + i, 0 FROM n", (events, NOW - 400 * DAY))
+                " SELECT 1, printf('z%012d', i), 1, 1, 'like_received', ? + i, 0 FROM n",
+                (events, NOW - 400 * DAY),
+            )
             db.execute("UPDATE account SET likes_received = likes_received + ? WHERE id = 1", (events,))
     db.execute("ANALYZE")
     db.close()
@@ -76,14 +93,14 @@ def handle(number: int) -> str:
     return f"member-{number:07d}"
 
 
-def _accounts(members: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
+def _accounts(members: int, version: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
     for i in range(1, members + 1):
         name = f"{_FIRST[i % 14]} {_LAST[i // 14 % 14]}"
         mail = f"m{i}@mail.example"
         linked = i - (i - 1) % 3 if i <= min(RICH, members) and (i - 1) % 3 else None
         answers = rng.randrange(120)
         yield (
-            i, f"p{i:012d}", handle(i), name, name, mail, mail, NOW, NOW - 900 * DAY, NOW - 900 * DAY,
+            i, f"p{i:012d}", handle(i), name, name, mail, mail, NOW, NOW - 900 * DAY, NOW - 900 * DAY, version,
             "Solutions architect", "Acme Corp", "Lisbon, Portugal", "Europe/Lisbon",
             "I help teams leave spreadsheets behind without losing what they know. Automation and the art of names.",
             '[{"label":"Website","url":"https://one.example"},{"label":"Code","url":"https://code.example/one"}]',
@@ -108,8 +125,17 @@ def _held(members: int) -> Iterator[tuple[object, ...]]:
 def _activity(members: int) -> Iterator[tuple[object, ...]]:
     for i in range(1, members + 1):
         for n in range(12 if i <= RICH else 2):
-            yield (1 + n % 3, f"e{i:08d}-{n:03d}", i, i, ("answer", "course_completed", "event_attended")[n % 3],
-                   NOW - n * 3 * DAY - i, f"o{n}", f"How do I copy rule {n} between projects?", "https://forum.example/1")
+            yield (
+                1 + n % 3,
+                f"e{i:08d}-{n:03d}",
+                i,
+                i,
+                ("answer", "course_completed", "event_attended")[n % 3],
+                NOW - n * 3 * DAY - i,
+                f"o{n}",
+                f"How do I copy rule {n} between projects?",
+                "https://forum.example/1",
+            )
 
 
 def _days(members: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
