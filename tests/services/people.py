@@ -46,13 +46,15 @@ def source(db: Database, name: str = "forum", area: str = "forum") -> int:
     return int(db.execute(sql, (name, name.capitalize(), area, NOW)).fetchone()[0])
 
 
-def did(db: Database, account_id: int, kind: str = "answer", at: int = NOW - DAY, *, where: str = "forum",
-        title: str = "A thread", url: str = "https://forum.example/1", listed: bool = True, area: str = "forum") -> None:
+def did(
+    db: Database, account_id: int, kind: str = "answer", at: int = NOW - DAY, *, where: str = "forum",
+    title: str = "A thread", url: str = "https://forum.example/1", listed: bool = True, area: str = "forum",
+) -> None:  # fmt: skip
     """One activity with its day; no counter."""
     source_id = source(db, where, area)
     actor = f"{where}-{account_id}"
-    db.execute("INSERT INTO identity(source_id, actor, account_id, created_at) VALUES (?,?,?,1)"
-               " ON CONFLICT DO NOTHING", (source_id, actor, account_id))
+    known = "INSERT INTO identity(source_id, actor, account_id, created_at) VALUES (?,?,?,1) ON CONFLICT DO NOTHING"
+    db.execute(known, (source_id, actor, account_id))
     identity = db.row("SELECT id FROM identity WHERE source_id = ? AND actor = ?", (source_id, actor))
     count = db.row("SELECT COUNT(*) FROM activity")
     assert identity is not None

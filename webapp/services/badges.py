@@ -25,7 +25,9 @@ def view_badges(ctx: Context, viewer: Viewer, handle: str, now: int) -> BadgesPa
         ctx.db, group.ids if stats or kudos else NOBODY, group.shown_ids, stats, kudos
     )
     metrics = totals.ladder_metrics(ctx.manager, stats, kudos)
-    crossed = totals_store.load_crossings(ctx.db, group.shown_ids if metrics else NOBODY, metrics)
+    crossed = totals_store.load_crossings(
+        ctx.db, group.shown_ids if metrics else NOBODY, None if stats and kudos else metrics
+    )
     kinds = [kind for kind, section in held.SECTION_OF.items() if kind != "group" and opened.shows(section)]
     items = held.unions(totals_store.load_held(ctx.db, group.shown_ids, kinds))
     return BadgesPage(

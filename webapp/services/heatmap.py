@@ -39,16 +39,18 @@ def heatmap(days: Iterable[tuple[int, str, int]], now: int) -> HeatmapView | Non
     first, iso, months, month_of = _calendar(today)
     counts = [0] * (today - first + 1)
     table = [[0, 0, 0] for _ in months]
+    last = today - first
     for day, area, n in days:
-        if first <= day <= today:
-            counts[day - first] += n
-            table[month_of[day - first]][_AREAS.get(area, 0)] += n
+        at = day - first
+        if 0 <= at <= last:
+            counts[at] += n
+            table[month_of[at]][_AREAS.get(area, 0)] += n
     total = sum(counts)
     if not total:
         return None
     longest = max(map(len, bytes(map(bool, counts)).split(b"\0")))
     full: list[int | None] = [*counts, *[None] * (7 * WEEKS - len(counts))]
-    weeks = tuple([tuple(full[at : at + 7]) for at in range(0, 7 * WEEKS, 7)])
+    weeks = tuple(zip(*[iter(full)] * 7, strict=True))
     return HeatmapView(
         iso, weeks, tuple([HeatMonth(name, *row) for name, row in zip(months, table, strict=True)]), total, longest
     )

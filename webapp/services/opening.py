@@ -111,8 +111,8 @@ def open_profile(
 
     None: answer as for a handle nobody ever had: deactivated, closing, deleted, a deactivated primary, private with the
     box unticked, linked to a private profile (D2, D5, D22). Moved: an old handle (D20), or a linked account's that is
-    not silent. `as_viewer`: the owner looks as somebody of these organizations,
-    or of none (D15); heeded on the viewer's own profile only, and it shows nothing that the viewer may not see.
+    not silent. `as_viewer`: what somebody else would see, drawn for the owner
+    and heeded for nobody else (D15).
     """
     known = canonical_handle(handle)
     if known is None:
@@ -130,15 +130,12 @@ def open_profile(
     subject = group.subject(face)
     if face.silent:
         group = group.alone(face)
-    relation, ceiling = gate.relation(viewer, subject), gate.all
-    is_preview = as_viewer is not None and relation >= Relation.INSIDER
+    relation = gate.relation(viewer, subject)
+    is_preview = as_viewer is not None and relation is Relation.OWNER
     if as_viewer is not None and is_preview:
-        ceiling = gate.mask(viewer, subject)
-        organizations = as_viewer.organizations & viewer.organizations
-        viewer = Viewer(organizations=organizations)
+        viewer, relation = as_viewer, gate.relation(as_viewer, subject)
         if not gate.is_findable(viewer, subject):
             return None
-        relation = gate.relation(viewer, subject)
     work: list[tuple[Member, int]] = []
     if group.linked and (viewer.organizations or relation >= Relation.INSIDER):
         for member in group.linked:
@@ -147,6 +144,6 @@ def open_profile(
                 if bits:
                     work.append((member, bits))
     return OpenProfile(
-        ctx, viewer, gate, group, face, subject, relation, gate.mask(viewer, subject) & ceiling, tuple(work), now,
+        ctx, viewer, gate, group, face, subject, relation, gate.mask(viewer, subject), tuple(work), now,
         is_preview,
     )  # fmt: skip

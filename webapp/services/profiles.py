@@ -63,7 +63,7 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     own, *blocks = store.load_values(db, opened.face.id, opened.names(store.COLUMNS), activity, work)
     sums = totals_store.load_sums(db, group.ids if stats or kudos else NOBODY, shown_ids, stats, kudos)
     metrics = totals.ladder_metrics(manager, stats, kudos) if badges else ()
-    crossed = totals_store.load_crossings(db, shown_ids if metrics else NOBODY, metrics)
+    crossed = totals_store.load_crossings(db, shown_ids if metrics else NOBODY, None if stats and kudos else metrics)
     kinds = [kind for kind, section in held.SECTION_OF.items() if opened.shows(section)]
     items = held.unions(totals_store.load_held(db, shown_ids if kinds else NOBODY, kinds))
     active_ids = shown_ids if activity else NOBODY

@@ -67,13 +67,18 @@ def load_sums(db: Database, ids: Sequence[int], shown: Sequence[int], stats: boo
 @lru_cache(maxsize=512)
 def _crossings_sql(count: int, metrics: int) -> str:
     # Grouping a handful of rows here costs more than taking the least of them below.
-    accounts = marks(count)
-    return f"SELECT metric, value, at FROM crossing WHERE account_id IN ({accounts}) AND metric IN ({marks(metrics)})"
+    some = f" AND metric IN ({marks(metrics)})" if metrics else ""
+    return f"SELECT metric, value, at FROM crossing WHERE account_id IN ({marks(count)}){some}"
 
 
-def load_crossings(db: Database, ids: Sequence[int], metrics: Sequence[str]) -> dict[tuple[str, int], int]:
-    """When one of these accounts by itself first reached a value: (metric, value) -> unix seconds. One statement."""
-    names = metrics or ("",)
+def load_crossings(
+    db: Database, ids: Sequence[int], metrics: Sequence[str] | None = None
+) -> dict[tuple[str, int], int]:
+    """When one of these accounts by itself first reached a value: (metric, value) -> unix seconds.
+
+    `metrics`: no others are read; None: all. One statement.
+    """
+    names = () if metrics is None else metrics or ("",)
     first: dict[tuple[str, int], int] = {}
     for metric, value, at in db.rows(_crossings_sql(len(ids), len(names)), (*ids, *names)):
         key = (metric, value)
