@@ -280,7 +280,9 @@ def test_t16_idle_and_absolute_limits(browser, at):
     assert not busy.is_in()
 
 
-@pytest.mark.parametrize("url", ["/login", "/signup", "/reset", "/login/link", "/verify", "/logout", "/settings/confirm"])
+@pytest.mark.parametrize(
+    "url", ["/login", "/signup", "/reset", "/login/link", "/verify", "/logout", "/settings/confirm"]
+)
 def test_t18_forms_are_refused_without_their_token(browser, url):
     someone = browser()
     someone.sign_up()
@@ -304,7 +306,10 @@ def test_t19_a_form_from_another_site_is_refused(browser):
     assert someone.is_in()
 
 
-BLOCKED = ["state = 'unclaimed'", "state = 'deactivated'", "state = 'closing'", "state = 'deleted'", "email_verified_at = NULL"]
+BLOCKED = (
+    "state = 'unclaimed'", "state = 'deactivated'", "state = 'closing'", "state = 'deleted'",
+    "email_verified_at = NULL",
+)
 
 
 @pytest.mark.parametrize("change", BLOCKED)
@@ -334,8 +339,13 @@ def test_t26_accounts_that_may_not_log_in_are_refused_on_every_path(browser, cha
     assert someone.ctx.db.row("SELECT count(*) FROM account")[0] == 1
 
 
-@pytest.mark.parametrize("onward", ["//e.example", "/\\e.example", "https:e.example", "%2f%2fe.example", "/a\r\nSet-Cookie: x=1",
-                                    "https://e.example/", "javascript:alert(1)", "\\\\e", "/\t/e.example", "///e.example", ""])
+@pytest.mark.parametrize(
+    "onward",
+    [
+        "//e.example", "/\\e.example", "https:e.example", "%2f%2fe.example", "/a\r\nSet-Cookie: x=1", "///e.example",
+        "https://e.example/", "javascript:alert(1)", "\\\\e", "/\t/e.example", "/a b", "/" + "a" * 5000, "",
+    ],
+)
 def test_t78_next_leads_nowhere_else(browser, onward):
     browser().sign_up()
     answer = browser().log_in(next=onward)

@@ -6,6 +6,7 @@ with the log-out (T11) and every session can be listed and ended.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from flask import Flask, g
@@ -15,7 +16,7 @@ from flask_wtf.csrf import generate_csrf
 
 from policies.terms import Viewer
 from webapp.pages import _request, guards
-from webapp.services import sessions
+from webapp.services import accounts, sessions, viewing
 from webapp.services.sessions import Session
 
 
@@ -78,7 +79,8 @@ def _empty_cookie() -> None:
 def _shell() -> dict[str, Any]:
     if g.get("without_member") or not _request.is_signed_in():
         return {"member": None}
-    return {"member": current_session().bar(generate_csrf())}
+    bar = viewing.member_bar(_request.context(), current_session().viewer)
+    return {"member": replace(bar, csrf_token=generate_csrf()) if bar else None}
 
 
 def prove(password: str) -> None:
@@ -86,8 +88,6 @@ def prove(password: str) -> None:
 
     The form token stays, so that the other forms of the page go on working. Errors: Invalid (`current`), TooMany.
     """
-    from webapp.services import accounts
-
     context, now = _request.context(), _request.now()
     raw_id = accounts.confirm_password(context, now, current_session(), password)
     session = sessions.load_session(context, raw_id, now)

@@ -33,7 +33,7 @@ def enter(raw_id: str, url: str = "") -> Answer:
     if session is None:
         raise LinkGone
     _login.log_in(raw_id, session)
-    return _response.see_other(url or f"/u/{session.profile_handle}")
+    return _response.see_other(url or f"/u/{session.handle}")
 
 
 def _device() -> str:
@@ -178,7 +178,7 @@ def logout() -> Answer:
 
 def _home() -> Answer:
     session = _login.current_session()
-    return _response.see_other(safe_next(request.args.get("next"), f"/u/{session.profile_handle}"))
+    return _response.see_other(safe_next(request.args.get("next"), f"/u/{session.handle}"))
 
 
 # Mailed links --------------------------------------------------------------------------------------------------------

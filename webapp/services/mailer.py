@@ -44,9 +44,7 @@ def queue(ctx: Context, recipient: str, template: str, now: int, **values: Any) 
     """Write a mail into the outbox: templates/mail/<template>.txt, whose first line is the subject."""
     text = _texts().get_template(f"{template}.txt").render(site=ctx.site.name, base_url=ctx.site.base_url, **values)
     subject, _, body = text.partition("\n")
-    for part in (recipient, subject):
-        if any(ord(character) < 32 or ord(character) == 127 for character in part):
-            raise ValueError("a mail header cannot hold control characters")
+    _check_headers(recipient, subject)
     outbox.add(ctx.db, recipient, subject, body.strip() + "\n", now)
 
 
@@ -87,6 +85,7 @@ def sweep(ctx: Context, now: int) -> None:
 
 def compose(site: Site, mail: Mail) -> EmailMessage:
     """The message as it is sent. Sent twice by accident it is the same message: its id comes from the row."""
+    _check_headers(mail.recipient, mail.subject)
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = f"{site.name.replace(chr(34), '')} <{site.mail_from}>" if site.name.isascii() else site.mail_from
     message["To"] = mail.recipient
@@ -97,6 +96,12 @@ def compose(site: Site, mail: Mail) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.body)
     return message
+
+
+def _check_headers(*values: str) -> None:
+    """Errors: ValueError for a value that could end its header and begin another."""
+    if any(ord(character) < 32 or ord(character) == 127 for value in values for character in value):
+        raise ValueError("a mail header cannot hold control characters")
 
 
 def _failed(ctx: Context, mails: list[Mail], error: Exception, now: int) -> None:

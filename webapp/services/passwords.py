@@ -26,10 +26,10 @@ def check(password: str, names: Iterable[str] = (), field: str = "password") -> 
     if len(password) > MAX_LENGTH:
         raise Invalid({field: f"That is too long: a password has up to {MAX_LENGTH:,} characters."})
     if len(password) < MIN_LENGTH:
-        raise Invalid({field: f"Choose a longer one: at least {MIN_LENGTH} characters."})
+        raise Invalid({field: f"Choose a longer password: at least {MIN_LENGTH} characters."})
     folded = password.casefold()
     if folded in _common() or len(set(folded)) < 3:
-        raise Invalid({field: "That one is on every list of common passwords. Choose another."})
+        raise Invalid({field: "That password is on every list of common ones. Choose another."})
     for name in names:
         word = name.casefold().strip()
         if len(word) >= 4 and word in folded:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.terms import Viewer
-from webapp.services import tokens
+from webapp.services import tokens, viewing
 from webapp.services.context import Context
-from webapp.services.views import AvatarView, MemberBar
 from webapp.store import audit, proofs, sessions
 
 #: A session ends after two weeks without a request, and a month after it began.
@@ -28,11 +27,7 @@ class Session:
     raw_id: str
     session_id: str             # the hash: what proofs are bound to
     account_id: int
-    profile_id: int
     handle: str
-    profile_handle: str         # where the menu's Profile leads
-    name: str
-    avatar: str | None          # key of the own picture
     is_admin: bool
     created_at: int
     proved_at: int
@@ -41,11 +36,6 @@ class Session:
     def is_recent(self, now: int) -> bool:
         """Whether the password was typed in this session in the last five minutes."""
         return now - self.proved_at <= RECENT
-
-    def bar(self, csrf_token: str) -> MemberBar:
-        """The member's own menu."""
-        picture = AvatarView(self.name[:1].upper(), f"/avatar/{self.avatar}.webp" if self.avatar else None)
-        return MemberBar(self.profile_handle, self.name, picture, self.is_admin, csrf_token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +68,9 @@ def load_session(ctx: Context, raw_id: str, now: int) -> Session | None:
         return None
     if now - row.seen_at >= _TOUCH:
         sessions.touch(ctx.db, session_id, now)
-    if row.organization_id is not None:
-        organizations = frozenset({row.organization_id})
-    elif row.group:
-        organizations = sessions.organizations_of_group(ctx.db, row.profile_id)
-    else:
-        organizations = frozenset()
     return Session(
-        raw_id=raw_id, session_id=session_id, account_id=row.account_id, profile_id=row.profile_id, handle=row.handle,
-        profile_handle=row.profile_handle, name=row.name, avatar=row.avatar, is_admin=row.is_admin,
-        created_at=row.created_at, proved_at=row.proved_at,
-        viewer=Viewer(row.account_id, row.profile_id, row.organization_id is not None, organizations),
+        raw_id=raw_id, session_id=session_id, account_id=row.account_id, handle=row.handle, is_admin=row.is_admin,
+        created_at=row.created_at, proved_at=row.proved_at, viewer=viewing.load_viewer(ctx, row.account_id),
     )
 
 

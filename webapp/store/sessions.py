@@ -6,36 +6,21 @@ from typing import Any, NamedTuple
 
 from webapp.store.database import Database
 
-#: Everything a request needs of its session, in one statement. Dead sessions and accounts give no row.
+#: The session and its account in one statement. Dead sessions and accounts that may not log in give no row (T26).
 LOAD = """
-SELECT a.id, coalesce(a.primary_id, a.id), a.handle, coalesce(p.handle, a.handle),
-  coalesce(a.full_name, a.public_name),
-  a.avatar, a.is_admin, s.created_at, s.seen_at, s.proved_at, d.organization_id,
-  CASE WHEN a.primary_id IS NOT NULL THEN 2
-    WHEN EXISTS (SELECT 1 FROM account l WHERE l.primary_id = a.id) THEN 1 ELSE 0 END
+SELECT a.id, a.handle, a.is_admin, s.created_at, s.seen_at, s.proved_at
 FROM login_session s JOIN account a ON a.id = s.account_id
-LEFT JOIN account p ON p.id = a.primary_id LEFT JOIN email_domain d ON d.id = a.domain_id
 WHERE s.id = ? AND s.seen_at > ? AND s.created_at > ? AND a.state = 'active' AND a.email_verified_at IS NOT NULL
-"""
-ORGANIZATIONS = """
-SELECT DISTINCT d.organization_id FROM account a JOIN email_domain d ON d.id = a.domain_id
-WHERE (a.id = ? OR a.primary_id = ?) AND a.state = 'active' AND d.organization_id IS NOT NULL
 """
 
 
 class SessionRow(NamedTuple):
     account_id: int
-    profile_id: int
     handle: str
-    profile_handle: str
-    name: str
-    avatar: str | None
     is_admin: bool
     created_at: int
     seen_at: int
     proved_at: int
-    organization_id: int | None
-    group: int              # 0 unlinked, 1 primary, 2 linked to one
 
 
 def add(db: Database, session_hash: str, account_id: int, now: int, proved_at: int, device: str) -> None:
@@ -48,12 +33,7 @@ def add(db: Database, session_hash: str, account_id: int, now: int, proved_at: i
 def load(db: Database, session_hash: str, seen_after: int, created_after: int) -> SessionRow | None:
     """The session and its account, if both may be used."""
     row = db.row(LOAD, (session_hash, seen_after, created_after))
-    return None if row is None else SessionRow._make((*row[:6], bool(row[6]), *row[7:]))
-
-
-def organizations_of_group(db: Database, profile_id: int) -> frozenset[int]:
-    """Organizations of the active managed accounts of a group (D12)."""
-    return frozenset(row[0] for row in db.rows(ORGANIZATIONS, (profile_id, profile_id)))
+    return None if row is None else SessionRow(row[0], row[1], bool(row[2]), *row[3:])
 
 
 def touch(db: Database, session_hash: str, now: int) -> None:
