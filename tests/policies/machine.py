@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from policies.errors import Refused
-from policies.terms import Kind, Level, PolicyChange, Viewer
+from policies.terms import Kind, Level, Viewer
 from policies.timeline import Base
 from tests.policies.world import (
     A_ORG,
@@ -97,6 +97,23 @@ class NeverWidens(RuleBasedStateMachine):
             assert not settings.chosen_org & ~settings.chosen
             assert not hold.cap_anyone & ~hold.cap_org
             assert row.primary or hold.cap_anyone & hold.cap_org == hold.cap_anyone
+
+    @invariant()
+    def insiders_see_what_their_organization_or_anyone_sees(self) -> None:
+        """D7: of its group a managed session sees no more, but for the profile itself while that is private."""
+        world = getattr(self, "world", None)
+        for row in world.rows.values() if world else ():
+            if not row.primary or not world.is_managed(row):
+                continue
+            organizations = frozenset({world.gate.organization(row.domain)})
+            insider, stranger = Viewer(row.id, row.primary, True, organizations), Viewer(99, 99, True, organizations)
+            for other in world.group(row):
+                subject = world.subject(other)
+                if other is row:
+                    assert world.gate.mask(insider, subject) == world.gate.all
+                    continue
+                public = replace(subject, private=subject.private and bool(other.primary))
+                assert world.gate.mask(insider, subject) == world.gate.mask(stranger, public)
 
     def acted(self, *rows: Row) -> None:
         """After an owner's act: what was seen before it no longer counts as shown before."""
@@ -343,6 +360,3 @@ class NeverWidens(RuleBasedStateMachine):
         self.step(lambda: self.world.set_silent(row, False), lambda atom, _: atom[0] == "page" and atom[1] == row.id)
         self.before_link[row.id] = before
         self.undone_since_link[row.id] = False
-
-
-__all__ = ["NeverWidens", "PolicyChange", "Viewer"]
