@@ -175,13 +175,14 @@ def restore(file: Path, force: bool) -> None:
 
 
 @verb(cls=Verb)
-def worker() -> None:
+@click.option("--parent", type=int, default=None, hidden=True, help="End when this parent process ends.")
+def worker(parent: int | None) -> None:
     """Run what is due: mail, grace periods, clean-up. `serve` and `demo` start one themselves."""
     from webapp.ops.logs import log_to_stderr
     from webapp.ops.queue import run_worker
 
     log_to_stderr()
-    run_worker(_context())
+    run_worker(_context(), parent)
 
 
 @verb("create-admin", cls=Verb)

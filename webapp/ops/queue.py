@@ -62,22 +62,20 @@ TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]]
 )
 
 
-def run_worker(ctx: Context) -> None:
-    """Work until SIGTERM or SIGINT; what has begun is finished first. Ends, too, when its parent dies."""
+def run_worker(ctx: Context, parent: int | None = None) -> None:
+    """Work until SIGTERM or SIGINT; what has begun is finished first. With `parent`, a process id, ends with it too."""
     stop = threading.Event()
     consumer = make_queue(ctx).create_consumer(workers=1, periodic=True, max_delay=5, check_worker_health=True)
-    threads = (
-        threading.Thread(target=_send_mail, args=(ctx, stop), name="mail"),
-        threading.Thread(target=_watch_parent, args=(stop,), name="parent", daemon=True),
-    )
-    for thread in threads:
-        thread.start()
+    mail = threading.Thread(target=_send_mail, args=(ctx, stop), name="mail")
+    mail.start()
+    if parent is not None:
+        threading.Thread(target=_watch_parent, args=(parent, stop), name="parent", daemon=True).start()
     log.info("worker started")
     try:
         consumer.run()
     finally:
         stop.set()
-        threads[0].join()
+        mail.join()
         ctx.db.close()
         log.info("worker stopped")
 
@@ -92,8 +90,7 @@ def _send_mail(ctx: Context, stop: threading.Event) -> None:
     ctx.db.close()
 
 
-def _watch_parent(stop: threading.Event) -> None:
-    parent = os.getppid()
+def _watch_parent(parent: int, stop: threading.Event) -> None:
     while not stop.wait(1):
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -19,8 +19,9 @@ from webapp.store.migrate import is_at_head
 
 log = logging.getLogger("vitrine.serve")
 
-#: Seconds a web worker gets to finish the requests it holds.
-GRACE = 30
+#: Seconds a web process gets to finish the requests it holds, and then the worker its mail: together below 31.
+GRACE = 20
+WORKER_GRACE = 8
 
 
 def serve(config: Config, host: str, port: int, workers: int) -> None:
@@ -83,14 +84,15 @@ class WorkerProcess:
             return
         process.terminate()
         try:
-            process.wait(GRACE)
+            process.wait(WORKER_GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
     def _begin(self) -> None:
         # In a session of its own, so that Ctrl-C reaches it once: through us.
-        self._process = subprocess.Popen([sys.executable, "-m", "webapp.cli", "worker"], start_new_session=True)
+        command = [sys.executable, "-m", "webapp.cli", "worker", "--parent", str(os.getpid())]
+        self._process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  (our own module)
 
     def _keep(self) -> None:
         while not self._stop.wait(1):
