@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from policies.terms import ANONYMOUS
 from tests import dumps
 from tests.conftest import NOW
 from tests.dumps import TABLES, context, everything, load
-from webapp.services import repair
+from webapp.services import profiles, repair
 from webapp.services.context import Context
+from webapp.services.views import ProfileView
 from webapp.store.database import Database
 
 
@@ -201,3 +203,8 @@ def test_real_communities_totals_equal_a_count_of_the_xml(sqlite_db: Database) -
     )
     assert [row[2:] for row in pair] == [(1, 31, 2), (4, 18, 4)]
     assert (pair[0][1], pair[1][1]) == (pair[1][0], None)
+    (handle,) = sqlite_db.row("SELECT handle FROM account WHERE id = ?", (pair[1][0],)) or ("",)
+    page = profiles.view_profile(ctx, ANONYMOUS, handle, NOW)
+    assert isinstance(page, ProfileView)
+    shown = {stat.metric: stat.value for stat in page.stats}
+    assert (shown["answers"], shown["likes_received"], shown["total_posts"]) == (5, 49, 6)

@@ -98,6 +98,12 @@ def test_d9_giving_to_oneself_is_refused_also_between_two_actors_of_one_account(
     assert (said[0].result, said[0].why) == ("refused", "Nobody gives likes or kudos to themselves.")
 
 
+def test_a_refused_event_does_not_use_up_its_external_id(ctx: Context) -> None:
+    batch = [event("1", kind=K.KUDOS, by="ann"), event("1", at=-1), event("1"), event("1", kind=K.KUDOS, by="ann")]
+    said = record_events(ctx, FORUM, batch, NOW)
+    assert [outcome.result for outcome in said] == ["refused", "refused", "created", "duplicate"]
+
+
 def test_titles_are_kept_as_text_and_cut(ctx: Context) -> None:
     record_events(ctx, FORUM, [event("1", title="<b>\u202eHi\u200b\n" + "x" * 300)], NOW)
     (title,) = ctx.db.row("SELECT title FROM activity") or ("",)

@@ -178,7 +178,7 @@ def wipe(ctx: Context) -> None:
         ctx.db.execute(f"DELETE FROM {table}")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps)
 def test_i8_totals_equal_a_one_pass_count_after_any_history(ctx: Context, steps: list[Any]) -> None:
     """I5, I6, I8: duplicates, shuffles, retractions, late identities: kept sums are those of a count from nothing."""

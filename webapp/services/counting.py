@@ -90,7 +90,6 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
             pair[0 if kind == ActivityKind.KUDOS.value else 1] += sign
     if not deltas:
         return
-    store.lock_accounts(db, deltas)
     store.add_counters(db, deltas)
     store.add_pairs(db, pairs)
     store.add_days(db, days)
@@ -108,9 +107,8 @@ def count_giver(ctx: Context, events: Iterable[ActivityRow], giver: int) -> None
         if event.account_id is not None and event.kind in GIVEN:
             pair = pairs.setdefault((event.account_id, giver), [0, 0])
             pair[0 if event.kind == ActivityKind.KUDOS.value else 1] += 1
-    accounts = {receiver for receiver, _ in pairs}
-    store.lock_accounts(ctx.db, accounts)
-    store.add_counters(ctx.db, dict.fromkeys(accounts, [0] * len(store.COUNTERS)))
+    receivers = {receiver for receiver, _ in pairs}
+    store.add_counters(ctx.db, dict.fromkeys(receivers, [0] * len(store.COUNTERS)))
     store.add_pairs(ctx.db, pairs)
 
 

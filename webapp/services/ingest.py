@@ -7,7 +7,7 @@ again changes nothing (I8). Events of actors without an account wait until their
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -18,6 +18,7 @@ from webapp.services.context import Context
 from webapp.services.counting import GIVEN, GROUP_KINDS, HELD, UNLISTED, count, count_giver
 from webapp.store import identities
 from webapp.store import ingest as store
+from webapp.store.identities import IdentityRow
 from webapp.store.ingest import ActivityRow, SourceRow
 
 #: Events in one transaction; also the most that one call of the API may send.
@@ -137,59 +138,60 @@ def _of(event: ActivityRow, account_id: int | None, by_account_id: int | None) -
     )  # fmt: skip
 
 
-def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> Iterator[Outcome]:
+def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> list[Outcome]:
     db = ctx.db
     problems = [_problem(event, now) for event in batch]
     sound = [event for event, problem in zip(batch, problems, strict=True) if not problem]
     seen = store.load_known(db, source.id, [event.external_id for event in sound])
+    actors = {event.actor for event in sound} | {event.by for event in sound if event.by}
+    known = identities.load_identities(db, source.id, sorted(actors))
     new: list[Event] = []
-    outcomes: list[Outcome | Event] = []
+    outcomes: list[Outcome] = []
     for event, problem in zip(batch, problems, strict=True):
-        if problem:
-            outcomes.append(Outcome(str(event.external_id)[:ID_LIMIT], Result.REFUSED, problem))
+        why = problem or (event.external_id not in seen and _refusal(event, known)) or ""
+        if why:
+            outcomes.append(Outcome(str(event.external_id)[:ID_LIMIT], Result.REFUSED, why))
         elif event.external_id in seen:
             outcomes.append(Outcome(event.external_id, Result.DUPLICATE))
         else:
             seen.add(event.external_id)
             new.append(event)
-            outcomes.append(event)
-    refused = _store(ctx, source, new, now)
-    for outcome in outcomes:
-        if isinstance(outcome, Outcome):
-            yield outcome
-        elif outcome.external_id in refused:
-            yield Outcome(outcome.external_id, Result.REFUSED, refused[outcome.external_id])
-        else:
-            yield Outcome(outcome.external_id, Result.CREATED)
+            outcomes.append(Outcome(event.external_id, Result.CREATED))
+    _store(ctx, source, new, known, now)
+    return outcomes
 
 
-def _store(ctx: Context, source: SourceRow, events: list[Event], now: int) -> dict[str, str]:
-    """Store and count new events; why those that were refused were."""
+def _refusal(event: Event, known: Mapping[str, IdentityRow]) -> str:
+    """Why an event that makes sense is not taken from these people, or an empty text."""
+    receiver, giver = known.get(event.actor), known.get(event.by)
+    if receiver is not None and receiver.is_buried:
+        return "The account of this actor was deleted."
+    if event.kind in GIVEN and event.by:
+        account = receiver.account_id if receiver else None
+        if event.by == event.actor or (giver is not None and account is not None and giver.account_id == account):
+            return "Nobody gives likes or kudos to themselves."
+    return ""
+
+
+def _store(
+    ctx: Context, source: SourceRow, events: list[Event], known: dict[str, IdentityRow], now: int
+) -> None:
+    """Store and count new events; actors met for the first time get an identity without an account."""
     db = ctx.db
-    known = identities.load_identities(
-        db, source.id, sorted({event.actor for event in events} | {event.by for event in events if event.by})
-    )
     unknown = sorted({event.actor for event in events} - known.keys())
     if unknown:
         identities.save_identities(db, source.id, ((actor, None, None) for actor in unknown), now)
         known |= identities.load_identities(db, source.id, unknown)
-    refused: dict[str, str] = {}
     rows: list[tuple[object, ...]] = []
     counted: list[ActivityRow] = []
     for event in events:
         identity, giver = known[event.actor], known.get(event.by)
         kind, account = str(event.kind), identity.account_id
         by = None if giver is None else giver.account_id
-        if identity.is_buried:
-            refused[event.external_id] = "The account of this actor was deleted."
-            continue
-        if kind in GIVEN and event.by and (event.by == event.actor or (by is not None and by == account)):
-            refused[event.external_id] = "Nobody gives likes or kudos to themselves."
-            continue
+        by_actor = None if not event.by or (giver is not None and giver.is_buried) else event.by
         title = _short(event.title)
         about = event.object or title if kind in HELD or kind in GROUP_KINDS else event.object
         listed = kind not in UNLISTED
-        by_actor = None if not event.by or (giver is not None and giver.is_buried) else event.by
         rows.append((
             source.id, event.external_id, identity.id, account, kind, event.occurred_at, about, title, event.url,
             by_actor, by, listed,
@@ -201,7 +203,6 @@ def _store(ctx: Context, source: SourceRow, events: list[Event], now: int) -> di
     count(ctx, source, counted, 1)
     kudos = [e.external_id for e in counted if e.kind == ActivityKind.KUDOS and e.account_id is not None]
     store.save_kudos(db, source.id, kudos)
-    return refused
 
 
 def _short(title: str) -> str:
