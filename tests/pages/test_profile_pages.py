@@ -318,7 +318,7 @@ def test_filters_keep_each_other_and_mark_what_is_chosen(draw: Callable[..., HTM
 def test_d15_the_owner_looks_as_somebody_else(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Viewer | None] = []
 
-    def view_profile(ctx: Any, viewer: Any, handle: str, now: int, *, as_viewer: Viewer | None = None) -> Any:
+    def view_profile(ctx: Any, viewer: Any, handle: str, now: int, as_viewer: Viewer | None = None, **more: Any) -> Any:
         asked.append(as_viewer)
         return samples.full(owner=samples.owner()) if as_viewer is None else samples.empty(handle="sally", name="Sally")
 

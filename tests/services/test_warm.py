@@ -1,40 +1,37 @@
-"""The memory of rendered parts: bounded, by use, with ETags of the bytes (G2, T59)."""
+"""The memory of drawn profiles: bounded, by use (G2). What goes through it is in tests/pages/test_profile_warm.py."""
 
 from __future__ import annotations
 
-from webapp.services.warm import Warm, WarmCache
+from webapp.services.warm import Shell, Warm, WarmCache
+
+SHELL = Shell("sally", "Sally", "", False, False)
+PART = Warm(SHELL, "x" * 500)
 
 
 def test_the_least_recently_used_part_goes_first() -> None:
-    cache = WarmCache(limit=20 * 1024)
+    cache = WarmCache(limit=20 * PART.size)
     for number in range(20):
-        cache.put(number, Warm.whole(b"x" * 512))
+        cache.put(number, PART)
         cache.get(0)
-    assert cache.size <= cache.limit
-    assert len(cache) == 20
-    cache.put("more", Warm.whole(b"x" * 512))
-    assert cache.get(0) is not None
+    assert (len(cache), cache.size) == (20, cache.limit)
+    cache.put("more", PART)
+    assert cache.get(0) is PART
     assert cache.get(1) is None
-    assert len(cache) == 20
+    assert (len(cache), cache.size) == (20, cache.limit)
 
 
 def test_no_key_and_too_large_are_not_kept() -> None:
-    cache = WarmCache(limit=16 * 1024)
-    cache.put(None, Warm.whole(b"x"))
-    cache.put("big", Warm.whole(b"x" * 2000))
+    cache = WarmCache(limit=16 * PART.size)
+    cache.put(None, PART)
+    cache.put("big", Warm(SHELL, "x" * 2000))
     assert cache.get(None) is cache.get("big") is None
     assert len(cache) == cache.size == 0
 
 
 def test_a_part_put_twice_counts_once() -> None:
     cache = WarmCache()
-    cache.put("a", Warm.whole(b"xx"))
-    cache.put("a", Warm(b"x", b"y"))
-    assert cache.size == Warm(b"x", b"y").size
+    cache.put("a", PART)
+    cache.put("a", Warm(SHELL, "x", "y"))
+    assert cache.size == Warm(SHELL, "x", "y").size
     cache.clear()
     assert (len(cache), cache.size) == (0, 0)
-
-
-def test_t59_the_etag_is_of_the_bytes() -> None:
-    assert Warm.whole(b"a").etag == Warm.whole(b"a").etag != Warm.whole(b"b").etag
-    assert Warm(b"a", b"b").etag is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,8 @@ from webapp.pages import _request, _response, guards
 from webapp.services import activity as activities
 from webapp.services import badges as all_badges
 from webapp.services import profiles
-from webapp.services.views import SECTIONS, Moved, ProfileView
+from webapp.services.views import SECTIONS, KudosNote, Moved, ProfileView
+from webapp.services.warm import Shell, Warm
 
 blueprint = Blueprint("profile", __name__)
 
@@ -22,6 +25,8 @@ _KNOWN = frozenset(SECTIONS)
 _OWNERS = frozenset({"about", "find-me", "products", "milestones"})
 #: A filter or cursor is short; anything longer is nobody's.
 _LONGEST = 200
+#: Stands for the kudos notes in a part that is kept; a new one in every process, so that no text can hold it.
+_NOTES = f"<!--{secrets.token_hex(16)}-->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,13 @@ def badges(handle: str) -> Any:
 
 def _whole(handle: str, section: str = "") -> Any:
     context, viewer, now = _request.context(), _request.current_viewer(), _request.now()
-    view = profiles.view_profile(context, viewer, handle, now)
+    opened = profiles.open_profile(context, viewer, handle, now)
+    key = opened.key if isinstance(opened, profiles.OpenProfile) else None
+    kept = context.warm.get(key)
+    if kept is not None and isinstance(opened, profiles.OpenProfile):
+        notes = opened.notes() if kept.tail is not None else ()
+        return _response.page("profile/page.html", view=kept.shell, seen_as=None, body=_joined(kept, notes))
+    view = profiles.view_profile(context, viewer, handle, now, opened=opened)
     if isinstance(view, Moved):
         return _moved(f"/u/{view.handle}/{section}" if section else f"/u/{view.handle}")
     if view is None:
@@ -103,12 +114,30 @@ def _whole(handle: str, section: str = "") -> Any:
                 return _response.page("profile/nothing.html", seen_as=_bar(view.handle, current, others))
             view = shown
         seen_as = _bar(view.handle, current, others)
-    return _response.page("profile/page.html", view=view, seen_as=seen_as, body=_drawn(view))
+    return _response.page("profile/page.html", view=view, seen_as=seen_as, body=_drawn(view, key))
 
 
-def _drawn(view: ProfileView) -> Markup:
-    """What the gate decided, drawn without the shell: no menu, no token, nothing of the request."""
-    return Markup(current_app.jinja_env.get_template("profile/_body.html").render(view=view))  # noqa: S704
+def _drawn(view: ProfileView, key: Hashable | None = None) -> Markup:
+    """What the gate decided, drawn without the shell: no menu, no token, nothing of the request. Kept under the key, if
+    there is one, without the kudos notes."""
+    template = current_app.jinja_env.get_template("profile/_body.html")
+    if key is None:
+        return Markup(template.render(view=view))  # noqa: S704
+    notes = view.kudos.latest if view.kudos is not None else ()
+    body = template.render(view=view, notes_here=Markup(_NOTES)) if notes else template.render(view=view)  # noqa: S704
+    head, mark, tail = body.partition(_NOTES)
+    shell = Shell(view.handle, view.name, view.description, view.noindex, view.only_name)
+    part = Warm(shell, head, tail if mark else None)
+    _request.context().warm.put(key, part)
+    return _joined(part, notes)
+
+
+def _joined(part: Warm, notes: Sequence[KudosNote]) -> Markup:
+    """A kept part with the kudos notes of this moment between its halves."""
+    if part.tail is None:
+        return Markup(part.head)  # noqa: S704
+    quoted = current_app.jinja_env.get_template("profile/_notes.html").render(notes=notes)
+    return Markup(part.head + quoted + part.tail)  # noqa: S704
 
 
 def _others(viewer: Viewer) -> dict[str, Viewer]:

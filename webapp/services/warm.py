@@ -1,12 +1,13 @@
-"""A bounded memory of rendered profile parts, one per process (G2). What a key must hold is said in opening.cache_key.
+"""A bounded memory of drawn profiles, one per process (G2). What a key must hold is said in opening.cache_key.
 
-Only what the gate decided is kept: no menu, no token, no nonce, nothing that names another member. A page whose kudos
-section quotes members is kept in two halves, and the notes between them are drawn for every request.
+Only what the gate decided is kept: no menu, no token, no nonce, nothing that names another member. A profile whose
+kudos section quotes members is kept in two halves; the notes between them are read and drawn for every request (T54).
+There is no ETag here: it is taken of the bytes that are sent, never of a version (T59).
 """
 
 from __future__ import annotations
 
-import hashlib
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -16,24 +17,28 @@ MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
+class Shell:
+    """What the page around the drawn part says of the profile: title, head tags."""
+
+    handle: str
+    name: str
+    description: str
+    noindex: bool
+    only_name: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Warm:
-    """A rendered part. With a `tail`, the kudos notes go between the halves; without, `head` is everything.
+    """A drawn part, HTML. With a `tail`, the kudos notes go between the halves; without, `head` is everything."""
 
-    etag: hash of the bytes, never of a version (T59); None where notes go in between
-    """
-
-    head: bytes
-    tail: bytes | None = None
-    etag: str | None = None
-
-    @classmethod
-    def whole(cls, body: bytes) -> Warm:
-        """A part that names nobody else."""
-        return cls(body, None, hashlib.blake2b(body, digest_size=16).hexdigest())
+    shell: Shell
+    head: str
+    tail: str | None = None
 
     @property
     def size(self) -> int:
-        return len(self.head) + len(self.tail or b"") + 512
+        """Bytes of memory, about."""
+        return sys.getsizeof(self.head) + sys.getsizeof(self.tail) + 1024
 
 
 class WarmCache:

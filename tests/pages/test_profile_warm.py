@@ -1,0 +1,87 @@
+"""Drawn profiles that are kept: the bytes of fresh ones, other bytes as soon as anything shown changes (G2, T62)."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.factories import link, make_account
+from tests.services.people import did, gave, holds, see, set_columns, statements
+from webapp.services.context import Context
+
+
+@pytest.fixture
+def sally(sqlite_ctx: Context) -> int:
+    db = sqlite_ctx.db
+    sally = make_account(db, "sally", full_name="Sally Smith", bio="I help.", answers=12)
+    link(db, make_account(db, "second", answers=3), sally)
+    gave(db, make_account(db, "gil", full_name="Gil Giver"), sally, "Well done")
+    holds(db, sally, "course", "basics")
+    did(db, sally)
+    return sally
+
+
+def body(client: FlaskClient, path: str = "/u/sally") -> str:
+    response = client.get(path)
+    assert response.status_code == 200
+    return response.text
+
+
+def test_a_kept_page_is_the_same_bytes_with_fewer_statements(app: Flask, sqlite_ctx: Context, sally: int) -> None:
+    client = app.test_client()
+    first = body(client)
+    assert len(sqlite_ctx.warm) == 1
+    with statements(sqlite_ctx.db) as warm:
+        second = body(client)
+    assert first == second
+    assert "Gil Giver" in second
+    assert len(warm) == 3       # the key, and the two that read the kudos notes
+    sqlite_ctx.warm.clear()
+    assert body(client) == first
+
+
+def test_no_kept_part_names_another_member(app: Flask, sqlite_ctx: Context, sally: int) -> None:
+    body(app.test_client())
+    (part,) = sqlite_ctx.warm._parts.values()
+    assert part.tail is not None
+    assert "Sally Smith" in part.head
+    assert "Gil" not in part.head + part.tail
+    assert "Well done" not in part.head + part.tail
+
+
+def test_t54_a_giver_who_turns_private_is_gone_from_kept_pages_at_once(
+    app: Flask, sqlite_ctx: Context, sally: int
+) -> None:
+    client = app.test_client()
+    body(client)
+    sqlite_ctx.db.execute("UPDATE account SET private = 1 WHERE handle = 'gil'")
+    after = body(client)
+    assert "Gil Giver" not in after
+    assert "Well done" in after
+
+
+def test_t62_an_edit_of_any_account_of_the_group_shows_at_once(app: Flask, sqlite_ctx: Context, sally: int) -> None:
+    client, db = app.test_client(), sqlite_ctx.db
+    assert 'data-value="15"' in body(client)
+    set_columns(db, sally, bio="I moved on.")
+    assert "I moved on." in body(client)
+    db.execute("UPDATE account SET answers = 10, row_version = row_version + 1 WHERE handle = 'second'")
+    assert 'data-value="22"' in body(client)
+    set_columns(db, sally, private=True)
+    after = body(client)
+    assert "I moved on." not in after
+    assert "Sally Smith" in after
+    set_columns(db, sally, keep_name=False)
+    assert client.get("/u/sally").status_code == 404
+
+
+def test_the_kept_page_is_the_viewers_own_only_by_what_they_see(app: Flask, sqlite_ctx: Context, sally: int) -> None:
+    """A page kept for Anyone does not serve a colleague who sees more."""
+    db = sqlite_ctx.db
+    managed = make_account(db, "managed", kind="managed", location="Lisbon")
+    client = app.test_client()
+    assert "Lisbon" not in body(client, "/u/managed")
+    assert "Lisbon" in repr(see(sqlite_ctx, "managed", make_account(db, "col", kind="managed")).facts)
+    assert len(sqlite_ctx.warm) == 1
+    assert managed
