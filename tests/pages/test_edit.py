@@ -375,7 +375,7 @@ def test_s60_d7_a_managed_session_edits_the_shared_record_but_does_not_widen(sal
                           (1 << sqlite_ctx.gate().bit["location"], primary))
     worker = visit(work)
     page = dom(worker.get("/settings/profile"))
-    assert page.css_first("h1").text() == "Sally Smith"
+    assert page.css_first("h1").text() == "Edit profile: Sally Smith"
     assert page.css_first("[name=location]") is None
     assert "Coimbra" not in page.text()
     assert page.css_first("[name=public_name]").attributes["value"] == "Work"

@@ -52,7 +52,7 @@ class Place:
     """Where a form stands: in place on a profile or on the page in Settings, and where it leads.
 
     action: takes its POST; back, section: its profile and the section it stands for; fragment: drawn for htmx
-    fresh_row: the row of links that was just added and takes the focus, -1 for none
+    focus: what takes the keyboard when the form is drawn: first, save, add, the name of a field, or nothing
     """
 
     action: str
@@ -61,7 +61,7 @@ class Place:
     section: str = ""
     fragment: bool = False
     saved: bool = False
-    fresh_row: int = -1
+    focus: str = ""
 
 
 @blueprint.get("/settings/profile")
@@ -79,7 +79,7 @@ def save_part(part: str) -> Any:
     form, saved = _submit(context, viewer, part, None)
     if not _request.wants_fragment():
         return _response.see_other(f"{HOME}?saved={part}#s-{part}") if saved else _whole({part: form}, _status(form))
-    place = Place(f"{HOME}/{part}", fragment=True, saved=saved, fresh_row=_fresh_row(form))
+    place = Place(f"{HOME}/{part}", fragment=True, saved=saved, focus="save" if saved else _focus(form))
     shared = part == "about" and editing.head(context, viewer).linked > 1
     return _fragment(form, place, _status(form), shared)
 
@@ -144,15 +144,21 @@ def _status(form: Form) -> int:
     return 422 if form.errors or form.problem else 200
 
 
-def _fresh_row(form: Form) -> int:
-    return form.rows - 1 if request.form.get("change") == "add" else -1
+def _focus(form: Form) -> str:
+    """Where the keyboard goes on after a row was added or removed, or a form was opened in place."""
+    change = request.form.get("change", "")
+    if change == "add":
+        return f"url-{form.rows - 1}"
+    if change.startswith("remove"):
+        return "add"
+    return "first" if request.method == "GET" and request.view_args else ""
 
 
 def _in_place(form: Form, status: int) -> Any:
     section = f"/u/{form.handle}/{form.part}"
     place = Place(
         f"{section}/edit", in_place=True, back=f"/u/{form.handle}", section=section,
-        fragment=_request.wants_fragment(), fresh_row=_fresh_row(form),
+        fragment=_request.wants_fragment(), focus=_focus(form),
     )
     if place.fragment:
         return _fragment(form, place, status)
@@ -175,8 +181,11 @@ def _whole(changed: Mapping[str, Form], status: int = 200, saved: str = "") -> A
     forms = {part: changed.get(part) or opener(context, viewer, None) for part, opener in _OPEN.items()}
     forms["photo"] = changed.get("photo") or Form("photo", "", {}, frozenset())
     places = {
-        part: Place(f"{HOME}/{part}", saved=saved == part and part not in changed, fresh_row=_fresh_row(forms[part]))
-        for part in forms
+        part: Place(
+            f"{HOME}/{part}", saved=saved == part and part not in changed,
+            focus=_focus(form) if part in changed else "",
+        )
+        for part, form in forms.items()
     }
     return _response.page(
         "edit/page.html", status, head=editing.head(context, viewer), forms=forms, places=places, titles=TITLES,
