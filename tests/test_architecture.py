@@ -40,6 +40,8 @@ CLOCKLESS = ("policies", "webapp.store", "webapp.services", "plugins")
 #: Files that may be longer than MAX_LINES. Empty: keep it so.
 LONG_FILES: set[str] = set()
 MAX_LINES = 400
+#: Tests are lists of cases; still, a file somebody can find their way in.
+MAX_TEST_LINES = 600
 
 
 def python_files() -> Iterator[Path]:
@@ -89,7 +91,7 @@ def test_imports_docstring_size(path: Path):
     assert ast.get_docstring(ast.parse(text)), "the first line says what lives in the module and what does not"
     if str(path.relative_to(ROOT)) not in LONG_FILES:
         lines = text.count("\n")
-        assert lines <= MAX_LINES
+        assert lines <= (MAX_TEST_LINES if module.startswith("tests.") else MAX_LINES)
 
 
 @pytest.mark.parametrize(

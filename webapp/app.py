@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import time
 from datetime import timedelta
@@ -17,7 +15,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp.config import Config
-from webapp.pages import _headers, _login, errors
+from webapp.pages import _headers, _login, auth, edit, errors, front, media, profile, security, system
 from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
 from webapp.plugins import load_policies
@@ -27,7 +25,7 @@ from webapp.store.database import Database
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
-PAGES = ("system", "front", "media", "profile", "auth", "security", "edit")
+PAGES = (system, front, media, profile, auth, security, edit)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024
@@ -69,9 +67,8 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     limiter.init_app(app)       # before the token is checked: a flood without tokens is a flood too
     CSRFProtect(app)
     _login.register(app)
-    for name in PAGES:
-        if importlib.util.find_spec(f"webapp.pages.{name}"):
-            app.register_blueprint(importlib.import_module(f"webapp.pages.{name}").blueprint)
+    for area in PAGES:
+        app.register_blueprint(area.blueprint)
     return app
 
 
