@@ -1,1 +1,1 @@
-"""Vitrine's application: store (database), services (verbs), pages (HTML), app (wiring), cli, ops. Importing this does nothing."""
+"""Vitrine's application: store (database), services (verbs), pages (HTML), ops, app (wiring).."""
