@@ -28,6 +28,11 @@ KINDS = (
 )  # fmt: skip
 LADDER = (1, 10, 25, 50)
 GIVEN = (K.LIKE_RECEIVED, K.KUDOS)
+HELD = "account_id, kind, item, at, events"
+CROSSING = "account_id, metric, value, at"
+TABLES = (
+    "kudos", "held", "pair_counter", "crossing", "activity_day", "activity", "identity", "source", "handle", "account",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -136,8 +141,8 @@ def stored(ctx: Context, names: dict[int, str]) -> dict[str, Any]:
         "counters": counters,
         "pairs": pairs,
         "days": dict(days),
-        "held": {(names[r[0]], r[1], r[2]): r[3:] for r in db.rows("SELECT account_id, kind, item, at, events FROM held")},
-        "crossings": {(names[r[0]], *r[1:3]): r[3] for r in db.rows("SELECT account_id, metric, value, at FROM crossing")},
+        "held": {(names[r[0]], *r[1:3]): r[3:] for r in db.rows(f"SELECT {HELD} FROM held")},
+        "crossings": {(names[r[0]], *r[1:3]): r[3] for r in db.rows(f"SELECT {CROSSING} FROM crossing")},
         "kudos": len(db.rows("SELECT id FROM kudos")),
     }
 
@@ -174,7 +179,7 @@ def account(ctx: Context, handle: str) -> int:
 
 
 def wipe(ctx: Context) -> None:
-    for table in "kudos held pair_counter crossing activity_day activity identity source handle account".split():
+    for table in TABLES:
         ctx.db.execute(f"DELETE FROM {table}")
 
 
@@ -190,20 +195,21 @@ def test_i8_totals_equal_a_one_pass_count_after_any_history(ctx: Context, steps:
     names = {number: name for name, number in ids.items()}
     for source in SOURCES:
         ingest.register_source(ctx, source, source, Area.FORUM, NOW)
-    for verb, source, given in steps:
+    for verb, source, what in steps:
         if verb == "record":
-            said = ingest.record_events(ctx, source, given, NOW)
-            assert [outcome.result for outcome in said] == [world.record(source, event) for event in given]
+            said = ingest.record_events(ctx, source, what, NOW)
+            assert [outcome.result for outcome in said] == [world.record(source, event) for event in what]
         elif verb == "retract":
-            assert ingest.retract_event(ctx, source, given, NOW) == (world.events.pop((source, given), None) is not None)
+            was_there = world.events.pop((source, what), None) is not None
+            assert ingest.retract_event(ctx, source, what, NOW) == was_there
         else:
             found = ctx.db.row(
                 "SELECT i.id FROM identity i JOIN source s ON s.id = i.source_id WHERE s.name = ? AND i.actor = ?",
-                (source, given),
+                (source, what),
             )
             if found:
-                ingest.attach_identity(ctx, found[0], ids[people[given]], NOW)
-                world.attach(source, given, people[given])
+                ingest.attach_identity(ctx, found[0], ids[people[what]], NOW)
+                world.attach(source, what, people[what])
         assert stored(ctx, names) == world.totals()
     assert repair.find_differences(ctx) == []
 
