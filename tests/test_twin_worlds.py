@@ -406,7 +406,7 @@ def leak_shared_memory(p: Planting) -> None:
     def view_profile(ctx: Any, viewer: Any, handle: str, *args: Any, **kwargs: Any) -> Any:
         owner = Viewer(*(ctx.db.row("SELECT id, id FROM account WHERE handle = ?", (handle,)) or (None, None)))
         if handle not in kept:
-            kept[handle] = real(ctx, owner, handle, *args, **kwargs)
+            kept[handle] = real(ctx, owner, handle, *args)
         return kept[handle]
 
     p.patch.setattr(profiles, "view_profile", view_profile)
