@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SAFE = ("GET", "HEAD")
 #: Answers of these routes say how the process does; their figures differ from run to run.
 FIGURES = frozenset({"/metrics"})
-_TOKEN = re.compile(rb"[A-Za-z0-9_.\-]{40,}\.[A-Za-z0-9_\-]{5,7}\.[A-Za-z0-9_\-]{20,}")
+_TOKEN = re.compile(rb"(?<![\w\-])[\w\-]{40,}+\.[\w\-]{5,7}+\.[\w\-]{20,}+")
 _LINK = re.compile(rb"""\s(?:href|src|action|content|data-hx-get)="(/[^"]*)\"""")
 _MASKED = re.compile(r"^(x-request-id|date|retry-after|(x-)?ratelimit-.*)$", re.IGNORECASE)
 _COOKIE = re.compile(r"^([^=]+)=[^;]*(.*)$")
@@ -252,19 +252,22 @@ def asks(app: Flask, handles: Iterable[str], *, general: bool = True, thorough: 
         if not about_people and not general:
             continue
         for values in _fillings(rule, handles):
-            brief = not thorough and values.get("section", "about") not in {"about", "no-such-section"}
+            part = values.get("section") or (values.get("part") if about_people else None) or "about"
+            brief = not thorough and part not in {"about", "no-such-section"}
             for method in sorted((rule.methods or set()) - {"OPTIONS"}):
                 path = adapter.build(rule.endpoint, values, method=method if method not in SAFE else "GET")
                 if method not in SAFE:
-                    made[Ask(path, method)] = None
-                    made[Ask(path, method, kind="application/json")] = None
+                    if not brief:
+                        made[Ask(path, method)] = None
+                        made[Ask(path, method, kind="application/json")] = None
                     continue
                 if not brief:
                     made[Ask(path, method)] = None
                 if method == "GET":
                     made[Ask(path, fragment=True)] = None
                     if about_people and "section" not in rule.arguments and "key" not in rule.arguments:
-                        for number, query in enumerate(QUERIES):
+                        queries = QUERIES if thorough or "activity" in rule.rule else QUERIES[-1:]
+                        for number, query in enumerate(queries):
                             for fragment in (False, True) if thorough else (bool(number % 2),):
                                 made[Ask(path + query, fragment=fragment)] = None
     return list(made)
@@ -276,8 +279,9 @@ def _fillings(rule: Any, handles: Sequence[str]) -> Iterator[dict[str, str]]:
         "handle": tuple(handles),
         "key": (*(worlds.canary(handle, "avatarkey") for handle in handles), "0" * 32),
     }
-    filled: list[dict[str, str]] = [{}]
-    for argument in sorted(rule.arguments):
+    given = dict(rule.defaults or {})
+    filled: list[dict[str, str]] = [given]
+    for argument in sorted(rule.arguments - given.keys()):
         choices = getattr(rule._converters[argument], "items", None)       # of <any(…):argument>
         if choices:
             known[argument] = tuple(sorted(choices))

@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, abort, current_app, g, request
 from flask_compress import Compress
 
 from webapp.pages import _response
@@ -46,6 +46,11 @@ def register(app: Flask, *, is_https: bool) -> None:
             "same-origin", "none",
         }:
             abort(403)
+        if request.mimetype == "application/x-www-form-urlencoded":
+            # Werkzeug holds these two limits for multipart bodies only (T84).
+            longest, parts = current_app.config["MAX_FORM_MEMORY_SIZE"], current_app.config["MAX_FORM_PARTS"]
+            if (request.content_length or 0) > longest or request.get_data().count(b"&") >= parts:
+                abort(413)
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -79,7 +79,8 @@ def _signup_form(errors: dict[str, str], typed: dict[str, str], status: int = 20
     return _response.page("auth/signup.html", status, errors=errors, typed=typed, terms=_terms())
 
 
-@blueprint.get("/<any('signup', 'login/link', 'reset'):what>/sent")
+@blueprint.get("/login/link/sent", defaults={"what": "login/link"})     # a converter matches no slash
+@blueprint.get("/<any('signup', 'reset'):what>/sent")
 @guards.public
 def sent(what: str) -> Answer:
     """Look into your mail: the same words for every address."""

@@ -79,7 +79,7 @@ def ask_to_log_in() -> Any:
 
 def _came_from() -> str:
     """The page to return to: this one if it can be looked at, else the page that posted (its path only)."""
-    if request.method == "GET" and not _request.wants_fragment():
+    if request.method in {"GET", "HEAD"} and not _request.wants_fragment():
         return request.full_path.rstrip("?")
     return "/"
 
