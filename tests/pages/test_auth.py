@@ -376,7 +376,7 @@ def test_s27_going_on_accepts_a_new_version_of_the_terms(browser):
     someone.sign_up()
     someone.ctx.db.execute("INSERT INTO site_setting(key, value) VALUES ('terms_version', '2')")
     other = browser()
-    other.post("/login", email="sally@example.org", password=PASSWORD, terms="1")
+    other.post("/login", email="sally@example.org", password=PASSWORD, terms="0")
     assert someone.ctx.db.row("SELECT terms_version FROM account")[0] == "1"
     browser().post("/login", email="sally@example.org", password=PASSWORD, terms="2")
     assert someone.ctx.db.row("SELECT terms_version FROM account")[0] == "2"

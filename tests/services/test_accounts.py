@@ -322,6 +322,18 @@ def test_d20_one_of_two_who_want_a_handle_at_once_gets_it(ctx, clock):
     assert ctx.db.row("SELECT count(*) FROM handle WHERE handle = 'wanted'") == (1,)
 
 
+def test_d20_a_handle_taken_after_the_look_is_not_shared(ctx, clock, monkeypatch):
+    make(ctx, clock)
+    make(ctx, clock, "tom")
+    session = log_in(ctx, clock)
+    accounts.change_handle(ctx, clock, log_in(ctx, clock, "tom@example.org"), "thomas")
+    monkeypatch.setattr(store, "owner_of_handle", lambda db, handle: None)
+    for taken in ("tom", "thomas"):
+        with pytest.raises(Invalid):
+            accounts.change_handle(ctx, clock, session, taken)
+    assert store.load(ctx.db, session.account_id).handle == "sally"
+
+
 # Address
 
 

@@ -167,7 +167,11 @@ def test_t7_known_and_unknown_addresses_cost_the_same_statements(ctx, clock):
             ask("sally@example.org")
         with statements(ctx) as unknown:
             ask("nobody@example.org")
-        assert known == unknown
+        ctx.db.execute("UPDATE account SET state = 'deactivated'")
+        with statements(ctx) as unusable:
+            ask("sally@example.org")
+        ctx.db.execute("UPDATE account SET state = 'active'")
+        assert known == unknown == unusable
         assert len(known) > 4
 
 
