@@ -374,8 +374,8 @@ WRITTEN = {
 }  # fmt: skip
 #: Attributes of drawings, which differ with the name they are drawn from; and of any text.
 _DRAWING = frozenset({
-    "class", "dir", "d", "fill", "stroke", "opacity", "points", "transform", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy",
-    "r", "rx", "ry", "width", "height", "fill-opacity", "stroke-opacity", "stroke-width", "stroke-linecap",
+    "class", "dir", "d", "fill", "stroke", "opacity", "points", "transform", "x", "y", "x1", "x2", "y1", "y2", "cx",
+    "cy", "r", "rx", "ry", "width", "height", "fill-opacity", "stroke-opacity", "stroke-width", "stroke-linecap",
     "stroke-linejoin", "stroke-dasharray",
 })  # fmt: skip
 _URL_ATTRIBUTES = ("href", "src", "action", "formaction", "srcset", "data", "xlink:href", "data-hx-get", "data-hx-post")

@@ -49,7 +49,10 @@ def register(app: Flask, *, is_https: bool) -> None:
         if request.mimetype == "application/x-www-form-urlencoded":
             # Werkzeug holds these two limits for multipart bodies only (T84).
             longest, parts = current_app.config["MAX_FORM_MEMORY_SIZE"], current_app.config["MAX_FORM_PARTS"]
-            if (request.content_length or 0) > longest or request.get_data().count(b"&") >= parts:
+            if (request.content_length or 0) > longest:
+                abort(413)
+            body = request.get_data()
+            if len(body) > longest or body.count(b"&") >= parts:
                 abort(413)
 
     @app.after_request
