@@ -326,9 +326,14 @@ class NeverWidens(RuleBasedStateMachine):
         def back(atom: Atom, viewer: str) -> bool:
             if own_address(atom, viewer):
                 return True
-            if atom not in self.since_own[viewer]:
+            # What the profile shows of accounts that stay is for the primary's owner to say.
+            if atom[0] == "page" and atom[1] != row.id:
+                atom = ("page", self.source(atom).id, atom[2])
+            since = self.since_own if atom[1] == row.id else self.since_source
+            same = {atom, ("sec", *atom[1:])} if atom[0] == "sum" else {atom}
+            if not same & since[viewer]:
                 return False
-            return undone or any(atom in before[viewer] for before in befores)
+            return undone or any(same & before[viewer] for before in befores)
 
         self.step(event, back)
         self.undone_since_link.pop(row.id, None) if not row.primary else None
@@ -358,5 +363,6 @@ class NeverWidens(RuleBasedStateMachine):
             return
         before = {name: set(seen) for name, seen in self.now.items()}
         self.step(lambda: self.world.set_silent(row, False), lambda atom, _: atom[0] == "page" and atom[1] == row.id)
-        self.before_link[row.id] = before
-        self.undone_since_link[row.id] = False
+        held = self.before_link.setdefault(row.id, {name: set() for name in VIEWERS})
+        for name in VIEWERS:  # for the primary the link is as old as before
+            held[name] |= before[name]
