@@ -45,9 +45,9 @@ def test_no_kept_part_names_another_member(app: Flask, sqlite_ctx: Context, sall
     body(app.test_client())
     (part,) = sqlite_ctx.warm._parts.values()
     assert part.tail is not None
-    assert "Sally Smith" in part.head
-    assert "Gil" not in part.head + part.tail
-    assert "Well done" not in part.head + part.tail
+    assert b"Sally Smith" in part.head
+    assert b"Gil" not in part.head + part.tail
+    assert b"Well done" not in part.head + part.tail
 
 
 def test_t54_a_giver_who_turns_private_is_gone_from_kept_pages_at_once(

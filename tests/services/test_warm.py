@@ -5,7 +5,7 @@ from __future__ import annotations
 from webapp.services.warm import Shell, Warm, WarmCache
 
 SHELL = Shell("sally", "Sally", "", False, False)
-PART = Warm(SHELL, "x" * 500)
+PART = Warm(SHELL, b"x" * 500)
 
 
 def test_the_least_recently_used_part_goes_first() -> None:
@@ -23,7 +23,7 @@ def test_the_least_recently_used_part_goes_first() -> None:
 def test_no_key_and_too_large_are_not_kept() -> None:
     cache = WarmCache(limit=16 * PART.size)
     cache.put(None, PART)
-    cache.put("big", Warm(SHELL, "x" * 2000))
+    cache.put("big", Warm(SHELL, b"x" * 2000))
     assert cache.get(None) is cache.get("big") is None
     assert len(cache) == cache.size == 0
 
@@ -31,7 +31,7 @@ def test_no_key_and_too_large_are_not_kept() -> None:
 def test_a_part_put_twice_counts_once() -> None:
     cache = WarmCache()
     cache.put("a", PART)
-    cache.put("a", Warm(SHELL, "x", "y"))
-    assert cache.size == Warm(SHELL, "x", "y").size
+    cache.put("a", Warm(SHELL, b"x", b"y"))
+    assert cache.size == Warm(SHELL, b"x", b"y").size
     cache.clear()
     assert (len(cache), cache.size) == (0, 0)

@@ -127,7 +127,7 @@ def _drawn(view: ProfileView, key: Hashable | None = None) -> Markup:
     body = template.render(view=view, notes_here=Markup(_NOTES)) if notes else template.render(view=view)  # noqa: S704
     head, mark, tail = body.partition(_NOTES)
     shell = Shell(view.handle, view.name, view.description, view.noindex, view.only_name)
-    part = Warm(shell, head, tail if mark else None)
+    part = Warm(shell, head.encode(), tail.encode() if mark else None)
     _request.context().warm.put(key, part)
     return _joined(part, notes)
 
@@ -135,9 +135,9 @@ def _drawn(view: ProfileView, key: Hashable | None = None) -> Markup:
 def _joined(part: Warm, notes: Sequence[KudosNote]) -> Markup:
     """A kept part with the kudos notes of this moment between its halves."""
     if part.tail is None:
-        return Markup(part.head)  # noqa: S704
+        return Markup(part.head.decode())  # noqa: S704
     quoted = current_app.jinja_env.get_template("profile/_notes.html").render(notes=notes)
-    return Markup(part.head + quoted + part.tail)  # noqa: S704
+    return Markup(part.head.decode() + quoted + part.tail.decode())  # noqa: S704
 
 
 def _others(viewer: Viewer) -> dict[str, Viewer]:
