@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -135,6 +136,17 @@ def test_strangers_and_anonymous_find_nothing_to_edit(ctx: Context, group: dict[
         with pytest.raises(NotFound):
             editing.save_about(ctx, viewer, {"bio": "mine now"}, NOW, target=group["sally"].account_id)
     assert row(ctx, group["sally"].account_id, "bio") is None
+
+
+def test_a_colleague_sees_but_does_not_edit(ctx: Context, group: dict[str, Viewer]) -> None:
+    make_account(ctx.db, "solo", kind="managed")
+    mate = load_viewer(ctx, make_account(ctx.db, "mate", kind="managed"))
+    for handle in ("solo", "work"):
+        with pytest.raises(NotFound):
+            editing.find_target(ctx, mate, handle)
+    for target in (group["second"], group["quiet"]):    # D7: nor does a managed session the others' own records
+        with pytest.raises(NotFound):
+            editing.save_about(ctx, group["work"], {"bio": "x"}, NOW, target=target.account_id)
 
 
 def test_in_place_the_page_at_a_handle_is_edited(ctx: Context, group: dict[str, Viewer]) -> None:
@@ -282,3 +294,25 @@ def test_links_conflict_keeps_both_lists(ctx: Context, sally: Viewer) -> None:
         editing.save_links(ctx, sally, typed, NOW)
     form = editing.retype(editing.open_links(ctx, sally), typed, caught.value)
     assert (form.values["url-0"], form.stored) == ("b.example", {"links": "https://a.example"})
+
+
+def test_of_two_saves_at_once_one_is_told(ctx: Context, sally: Viewer) -> None:
+    seen = editing.open_about(ctx, sally).seen
+    start, outcomes = threading.Barrier(4), []
+
+    def save(bio: str) -> None:
+        start.wait()
+        try:
+            outcomes.append(editing.save_about(ctx, sally, {"bio": bio, "seen": seen}, NOW))
+        except Conflict:
+            outcomes.append("conflict")
+        finally:
+            ctx.db.close()
+
+    threads = [threading.Thread(target=save, args=(f"bio {number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == [True, "conflict", "conflict", "conflict"]
+    assert row(ctx, sally.account_id, "edit_version") == 1
