@@ -1,7 +1,7 @@
 """The view dataclasses that templates receive: what a viewer may see, already decided. No models, no queries, no HTML.
 
-A value that the viewer may not see is not in the view at all: the attribute is None, the tuple empty, the section absent
-from `sections`. Templates never ask who is looking; they draw what is there.
+A value that the viewer may not see is not in the view at all: the attribute is None, the tuple empty, the section not
+in `sections`. Templates never ask who is looking; they draw what is there.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class LevelView:
 
 @dataclass(frozen=True, slots=True)
 class KudosNote:
-    """One message of peer kudos. `giver` is None where the giver's own profile does not show a name: "A member" (T54)."""
+    """One message of peer kudos. `giver` is None where the giver's own profile shows no name: "A member" (T54)."""
 
     message: str
     at: int

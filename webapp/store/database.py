@@ -1,4 +1,4 @@
-"""One open database, SQLite or PostgreSQL: connections, transactions, raw statements. No table is named here but the link guard.
+"""One open database, SQLite or PostgreSQL: connections, transactions, raw statements. It names no table but two guards.
 
 Hot reads use `rows` and `row` with constant SQL text; models (webapp.store.models) are for writes and admin work.
 Outside `transaction` every statement commits by itself.

@@ -59,7 +59,8 @@ def find(db: Database, token_hash: str, now: int) -> Proof | None:
 def use(db: Database, token_hash: str, now: int) -> bool:
     """Use a proof up; False if it was used, cancelled or expired in between. In the transaction of what it allows."""
     cursor = db.execute(
-        "UPDATE proof SET used_at = ? WHERE token_hash = ? AND used_at IS NULL AND expires_at > ?", (now, token_hash, now)
+        "UPDATE proof SET used_at = ? WHERE token_hash = ? AND used_at IS NULL AND expires_at > ?",
+        (now, token_hash, now),
     )
     return bool(cursor.rowcount == 1)
 

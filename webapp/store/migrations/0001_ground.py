@@ -326,10 +326,11 @@ INSERT INTO link_guard(id) VALUES (1);
 """
 
 NAMES = (
-    "throttle outbox audit proof login_session kudos held pair_counter crossing activity_day activity identity "
-    "source_token source avatar membership handle account domain_claim email_domain organization site_setting link_guard field_bit "
-    "policy_change policy_state"
-).split()
+    "throttle", "outbox", "audit", "proof", "login_session", "kudos", "held", "pair_counter", "crossing",
+    "activity_day", "activity", "identity", "source_token", "source", "avatar", "membership", "handle", "account",
+    "domain_claim", "email_domain", "organization", "site_setting", "link_guard", "field_bit", "policy_change",
+    "policy_state",
+)
 
 
 def up(migrator: Any, db: Any) -> None:
