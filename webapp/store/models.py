@@ -1,4 +1,4 @@
-"""The tables as peewee models, for writes and admin work. Hot reads do not come through here; no model leaves the store.
+"""The tables as peewee models, for writes and admin work. Hot reads do not come through; no model leaves the store.
 
 The generated columns of `account` (see migrations/0001_ground.py) are left out: the database fills them.
 """
@@ -333,8 +333,8 @@ class Throttle(Base):
 
 MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account,
-    Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityDay, Crossing, PairCounter, Held, Kudos,
-    LoginSession, Proof, Audit, Outbox, Throttle,
+    Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityDay, Crossing, PairCounter, Held,
+    Kudos, LoginSession, Proof, Audit, Outbox, Throttle,
 )  # fmt: skip
 
 

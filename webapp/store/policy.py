@@ -52,7 +52,7 @@ def undo_change(db: Database, version: int, now: int, actor_id: int | None = Non
 
 def load_field_bits(db: Database) -> dict[str, int]:
     """The bit of every field ever known."""
-    return dict(db.rows("SELECT name, bit FROM field_bit"))  # type: ignore[arg-type]
+    return dict(db.rows("SELECT name, bit FROM field_bit"))
 
 
 def add_field_bits(db: Database, names: Iterable[str]) -> dict[str, int]:
