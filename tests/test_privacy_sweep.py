@@ -108,8 +108,14 @@ def found_in(text: str) -> set[str]:
 
 # The sweep -----------------------------------------------------------------------------------------------------------
 
+#: Two whose place another viewer of the list shares are left to `make long`.
+VIEWERS = [
+    pytest.param(viewer, id=viewer or "anonymous", marks=[pytest.mark.long] * (viewer in {"bmember", "gpersonal"}))
+    for viewer in worlds.VIEWERS
+]
 
-@pytest.mark.parametrize("viewer", worlds.VIEWERS, ids=lambda viewer: viewer or "anonymous")
+
+@pytest.mark.parametrize("viewer", VIEWERS)
 def test_no_answer_holds_what_is_hidden_from_the_viewer(stock: Stock, viewer: str | None) -> None:
     """T36, T49-T57, T60: all routes, GET and HEAD, page and fragment, filters, cursors, conditional requests."""
     may = allowed(viewer)
@@ -122,7 +128,7 @@ def test_no_answer_holds_what_is_hidden_from_the_viewer(stock: Stock, viewer: st
     assert not leaks
 
 
-@pytest.mark.parametrize("viewer", worlds.VIEWERS, ids=lambda viewer: viewer or "anonymous")
+@pytest.mark.parametrize("viewer", VIEWERS)
 def test_each_page_shows_exactly_the_record_fields_the_rules_show(stock: Stock, viewer: str | None) -> None:
     """The other half of the sweep: what should be seen is seen, so silence is not mistaken for secrecy (S73-S82)."""
     crawl = stock.whole_crawl(viewer)
@@ -141,12 +147,6 @@ def test_each_page_shows_exactly_the_record_fields_the_rules_show(stock: Stock, 
         if expected - shown:
             wrong[person.handle] = sorted(expected - shown)
     assert not wrong
-
-
-@pytest.mark.parametrize("viewer", worlds.OUTSIDERS, ids=lambda viewer: viewer or "anonymous")
-def test_no_server_error_and_no_slow_answer_in_the_sweep(stock: Stock, viewer: str | None) -> None:
-    broken = [str(ask) for ask, answer in stock.whole_crawl(viewer).items() if answer.status >= 500]
-    assert not broken
 
 
 # The sinks -----------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_t60_an_error_page_holds_nothing_of_its_cause(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise ValueError(f"row {canary('pub', 'email')}")
 
-    monkeypatch.setattr(profiles, "view_profile", fail)
+    monkeypatch.setattr(profiles, "view_opened", fail)
     for ask in (Ask("/u/pub"), Ask("/u/pub/about", fragment=True)):
         answer = world.ask(None, ask)
         assert answer.status == 500

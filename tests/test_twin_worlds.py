@@ -277,13 +277,13 @@ class Planting:
 
     def view(self, change: Callable[[ProfileView], dict[str, Any]]) -> None:
         """Let `change` say which parts of a profile's view are replaced before a page is drawn."""
-        real = profiles.view_profile
+        real = profiles.view_opened
 
-        def view_profile(*args: Any, **kwargs: Any) -> Any:
-            view = real(*args, **kwargs)
-            return replace(view, **change(view)) if isinstance(view, ProfileView) else view
+        def view_opened(opened: OpenProfile) -> ProfileView:
+            view = real(opened)
+            return replace(view, **change(view))
 
-        self.patch.setattr(profiles, "view_profile", view_profile)
+        self.patch.setattr(profiles, "view_opened", view_opened)
 
 
 def leak_title(p: Planting) -> None:
@@ -343,14 +343,14 @@ def leak_private_total(p: Planting) -> None:
 
 
 def leak_query_more(p: Planting) -> None:
-    real = profiles.view_profile
+    real = profiles.open_profile
 
-    def view_profile(ctx: Any, viewer: Any, handle: str, *args: Any, **kwargs: Any) -> Any:
+    def open_profile(ctx: Any, viewer: Any, handle: str, *args: Any, **kwargs: Any) -> Any:
         if p.secret(handle, "links") is not None:
             ctx.db.row("SELECT 1")
         return real(ctx, viewer, handle, *args, **kwargs)
 
-    p.patch.setattr(profiles, "view_profile", view_profile)
+    p.patch.setattr(profiles, "open_profile", open_profile)
 
 
 def leak_sort(p: Planting) -> None:
@@ -376,15 +376,15 @@ def leak_page_of_silent(p: Planting) -> None:
 
 
 def leak_error_text(p: Planting) -> None:
-    real = profiles.view_profile
+    real = profiles.open_profile
 
-    def view_profile(ctx: Any, viewer: Any, handle: str, *args: Any, **kwargs: Any) -> Any:
+    def open_profile(ctx: Any, viewer: Any, handle: str, *args: Any, **kwargs: Any) -> Any:
         view = real(ctx, viewer, handle, *args, **kwargs)
         if view is None and p.secret(handle, "full_name"):
             raise Refused("rule_x", f"{p.secret(handle, 'full_name')} does not want to be found.")
         return view
 
-    p.patch.setattr(profiles, "view_profile", view_profile)
+    p.patch.setattr(profiles, "open_profile", open_profile)
 
 
 def leak_giver(p: Planting) -> None:
@@ -401,15 +401,15 @@ def leak_picture(p: Planting) -> None:
 
 def leak_shared_memory(p: Planting) -> None:
     """A page kept by its handle alone: whoever asks first decides what the next one sees."""
-    real, kept = profiles.view_profile, {}
+    real, kept = profiles.open_profile, {}
 
-    def view_profile(ctx: Any, viewer: Any, handle: str, *args: Any, **kwargs: Any) -> Any:
+    def open_profile(ctx: Any, viewer: Any, handle: str, *args: Any, **kwargs: Any) -> Any:
         owner = Viewer(*(ctx.db.row("SELECT id, id FROM account WHERE handle = ?", (handle,)) or (None, None)))
         if handle not in kept:
             kept[handle] = real(ctx, owner, handle, *args)
         return kept[handle]
 
-    p.patch.setattr(profiles, "view_profile", view_profile)
+    p.patch.setattr(profiles, "open_profile", open_profile)
 
 
 EMAIL, DEPARTMENT = "hidden e-mail of a personal account", "department and location that Anyone does not see"
@@ -479,7 +479,8 @@ def test_t7_known_and_unknown_addresses_answer_alike(stock: Stock, path: str, ot
     results = []
     for address in (UNKNOWN, other):
         world = stock.fresh()
-        token = re.search(rb'name="csrf_token"[^>]*value="([^"]+)"', world.ask(None, Ask(path.removesuffix("/link"))).raw)
+        page = world.ask(None, Ask(path.removesuffix("/link"))).raw
+        token = re.search(rb'name="csrf_token"[^>]*value="([^"]+)"', page)
         assert token, f"no form at {path}"
         form = {"csrf_token": token[1].decode(), "email": address, "name": "Ann Example", "terms": "1"}
         hashing.clear()

@@ -118,7 +118,7 @@ def test_the_checks_see_a_planted_fault(app: Flask, members: dict[str, str], liv
 
     @app.after_request
     def spoil(response: Any) -> Any:
-        fault = b'<h1>Two</h1><script>1</script><img src="/art/stage.svg" width="4000">'
+        fault = b'<h1>Two</h1><script>1</script><img src="/art/stage.svg"><pre>' + b"w" * 900 + b"</pre>"
         response.set_data(response.get_data().replace(b"</main>", fault + b"</main>"))
         return response
 
