@@ -161,3 +161,14 @@ def test_no_password_goes_to_another_machine_in_clear(sqlite_ctx, clock, smtp_se
     assert mailer.send_due(at_server(sqlite_ctx, "smtp://me:secret@mail.example:25"), clock) == 0
     assert smtp_server.messages == []
     assert waiting(sqlite_ctx)[0][2] == "SMTPNotSupportedError"
+
+
+def test_two_mails_of_one_second_are_two_messages(sqlite_ctx, clock):
+    """The database may give the id of a sent mail to the next one."""
+    queue(sqlite_ctx, clock, "sally@example.org")
+    mailer.send_due(sqlite_ctx, clock)
+    queue(sqlite_ctx, clock, "gil@example.org")
+    mailer.send_due(sqlite_ctx, clock)
+    files = [message_from_bytes(file.read_bytes()) for file in (sqlite_ctx.site.data_dir / "outbox").iterdir()]
+    assert {file["To"] for file in files} == {"sally@example.org", "gil@example.org"}
+    assert len({file["Message-ID"] for file in files}) == 2

@@ -91,11 +91,16 @@ def compose(site: Site, mail: Mail) -> EmailMessage:
     message["To"] = mail.recipient
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(mail.created_at, UTC))
-    mark = hashlib.sha256(f"{site.secret_key}:{mail.id}:{mail.created_at}".encode()).hexdigest()[:24]
-    message["Message-ID"] = f"<{mark}@{urlsplit(site.base_url).hostname}>"
+    message["Message-ID"] = f"<{_mark(site, mail)}@{urlsplit(site.base_url).hostname}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.body)
     return message
+
+
+def _mark(site: Site, mail: Mail) -> str:
+    """What tells a mail from every other. The row's id alone does not: SQLite gives a sent mail's to the next one."""
+    text = f"{site.secret_key}:{mail.id}:{mail.created_at}:{mail.recipient}:{mail.subject}:{mail.body}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _check_headers(*values: str) -> None:
@@ -132,7 +137,7 @@ def _files(site: Site) -> Iterator[Send]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def send(mail: Mail) -> None:
-        path = folder / f"{mail.created_at}-{mail.id:06}.eml"
+        path = folder / f"{mail.created_at}-{mail.id:06}-{_mark(site, mail)[:8]}.eml"
         part = path.with_suffix(".part")
         part.touch(mode=0o600)
         part.write_bytes(compose(site, mail).as_bytes(policy=policy.default))
