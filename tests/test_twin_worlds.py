@@ -172,7 +172,7 @@ def crawl_both(stock: Stock, pair: Pair, viewer: str | None, plant: Callable[[Wo
         if plant:
             plant(world)
         pages = [Ask(f"/u/{handle}") for handle in pair.handles]
-        wanted = pages if few else asks(world.app, pair.handles, general=general)
+        wanted = pages if few else asks(world.app, pair.handles, general=general, thorough=general)
         wanted += [Ask(path) for path in (*pair.paths, *(f"/avatar/{key}.webp" for key in sorted(keys)))]
         etags = etags_of(results[0]) if results else None
         results.append(crawl(world, viewer, wanted, etags=etags, belongs=belongs))

@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from tests.conftest import NOW
@@ -137,6 +138,7 @@ def session_secret(handle: str) -> str:
     return hashlib.sha256(f"session of {handle}".encode()).hexdigest()
 
 
+@lru_cache(maxsize=1)
 def all_canaries() -> dict[str, tuple[str, str]]:
     """Every canary of the world -> (handle, name of what it is)."""
     names = (
