@@ -20,7 +20,7 @@ import pytest
 class Site:
     """A running `vitrine serve`."""
 
-    def __init__(self, data_dir, url: str) -> None:
+    def __init__(self, data_dir, url: str, workers: int = 2) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -31,7 +31,7 @@ class Site:
         self.log = data_dir / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "webapp.cli", "serve", "--port", str(self.port), "--workers", "2"],
+                [sys.executable, "-m", "webapp.cli", "serve", "--port", str(self.port), "--workers", str(workers)],
                 env=environ, stdout=log, stderr=log, start_new_session=True,
             )
 
