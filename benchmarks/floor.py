@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flask import Flask, render_template
 from jinja2 import StrictUndefined
+from markupsafe import Markup
 
 from webapp.pages._look import register_template_helpers
 
@@ -29,7 +30,9 @@ def create_app() -> Flask:
 
     @app.get("/floor")
     def floor() -> str:
-        return render_template("profile/page.html", view=rng.choice(views), seen_as=None)
+        view = rng.choice(views)
+        body = Markup(app.jinja_env.get_template("profile/_body.html").render(view=view))  # noqa: S704
+        return render_template("profile/page.html", view=view, seen_as=None, body=body)
 
     return app
 

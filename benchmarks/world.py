@@ -141,5 +141,5 @@ def _activity(members: int) -> Iterator[tuple[object, ...]]:
 def _days(members: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
     today = NOW // DAY
     for i in range(1, members + 1):
-        for day in sorted(rng.sample(range(365), 120 if i <= RICH else 2)):
+        for day in sorted(rng.sample(range(365), 40 if i <= RICH else 2)):
             yield i, today - day, ("forum", "learning", "event")[day % 3], 1 + day % 7

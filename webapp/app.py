@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import peewee
-from flask import Flask, Response
+from flask import Flask, Response, g
 from flask_wtf.csrf import CSRFProtect
 from htmx_flask import Htmx
 from jinja2 import StrictUndefined
@@ -20,6 +20,7 @@ from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
 from webapp.plugins import load_policies
 from webapp.services.context import Context, Site
+from webapp.services.warm import MEBIBYTE, WarmCache
 from webapp.store.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,10 @@ def open_context(config: Config, database: Database | None = None) -> Context:
         name=config.site_name, base_url=config.base_url, secret_key=config.secret_key, data_dir=config.data_dir,
         smtp_url=config.smtp_url, mail_from=config.mail_from,
     )
-    return Context(db=database or Database.open(config.database_url), manager=load_policies(config), site=site)
+    return Context(
+        db=database or Database.open(config.database_url), manager=load_policies(config), site=site,
+        warm=WarmCache(config.warm_cache_mb * MEBIBYTE),
+    )
 
 
 def create_app(config: Config | None = None, *, context: Context | None = None) -> Flask:
@@ -90,6 +94,7 @@ def _settings(config: Config) -> dict[str, object]:
         "WTF_CSRF_TIME_LIMIT": None,            # a token lives as long as its session
         "COMPRESS_REGISTER": False,             # _headers.py decides per answer
         "COMPRESS_ALGORITHM": ["br", "gzip"],
+        "COMPRESS_CACHE_KEY": lambda request: g.etag,
         "RATELIMIT_STORAGE_URI": config.redis_url or "memory://",
         "RATELIMIT_HEADERS_ENABLED": True,
         "SECURITY_CONTACT": config.security_contact,

@@ -35,6 +35,7 @@ class Config:
     security_contact: str = ""
     trusted_proxies: int = 0
     redis_url: str | None = None
+    warm_cache_mb: int = 64
     plugins_dir: Path | None = None
     disabled_plugins: frozenset[str] = frozenset()
     may_widen: frozenset[str] = frozenset()
@@ -77,6 +78,10 @@ class Config:
         contact = environ.get("SECURITY_CONTACT") or ""
         if contact and _scheme(contact) not in {"https", "mailto", "tel"}:
             problems.append("SECURITY_CONTACT: must start with https:, mailto: or tel:.")
+        warm = environ.get("WARM_CACHE_MB") or "64"
+        if not warm.isdecimal() or int(warm) > 65_536:
+            problems.append("WARM_CACHE_MB: is a number of megabytes, 0 for none.")
+            warm = "64"
         plugins_dir = Path(environ["VITRINE_PLUGINS_DIR"]) if environ.get("VITRINE_PLUGINS_DIR") else None
         if plugins_dir is not None and not plugins_dir.is_dir():
             problems.append(f"VITRINE_PLUGINS_DIR: {plugins_dir} is not a folder.")
@@ -94,7 +99,7 @@ class Config:
             mail_from=environ.get("MAIL_FROM") or f"vitrine@{host}",
             site_name=environ.get("SITE_NAME") or "Vitrine",
             security_contact=contact,
-            trusted_proxies=int(trusted), redis_url=redis_url, plugins_dir=plugins_dir,
+            trusted_proxies=int(trusted), redis_url=redis_url, warm_cache_mb=int(warm), plugins_dir=plugins_dir,
             disabled_plugins=_names(environ.get("VITRINE_DISABLED_PLUGINS")),
             may_widen=_names(environ.get("VITRINE_MAY_WIDEN")),
         )

@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from policies.terms import ANONYMOUS, Viewer
 from tests.pages import profile_samples as samples
+from webapp.pages import _drawn
 from webapp.pages import profile as pages
 from webapp.services import views
 
@@ -35,7 +36,7 @@ def draw(app: Flask) -> Callable[..., HTMLParser]:
     def drawn(template: str, **given: Any) -> HTMLParser:
         with app.test_request_context("/"):
             if template == "profile/page.html":
-                given["body"] = pages._drawn(given["view"])
+                given["body"] = _drawn.draw(given["view"])
             return HTMLParser(render_template(template, **given))
 
     return drawn

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.factories import link, make_account
 from tests.services.people import did, gave, holds, see, set_columns, statements
+from webapp.services import sessions
 from webapp.services.context import Context
 
 
@@ -85,3 +88,42 @@ def test_the_kept_page_is_the_viewers_own_only_by_what_they_see(app: Flask, sqli
     assert "Lisbon" in repr(see(sqlite_ctx, "managed", make_account(db, "col", kind="managed")).facts)
     assert len(sqlite_ctx.warm) == 1
     assert managed
+
+
+def test_t58_a_page_kept_for_a_member_holds_nothing_of_that_members_shell(
+    app: Flask, sqlite_ctx: Context, sally: int, clock: int
+) -> None:
+    stranger = make_account(sqlite_ctx.db, "stranger", full_name="Stella Stranger")
+    app.config["CLOCK"] = lambda: clock
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = sessions.start(sqlite_ctx, stranger, clock)
+    signed_in = body(client)
+    assert "Stella Stranger" in signed_in
+    anonymous = app.test_client().get("/u/sally")
+    assert "Stella Stranger" not in anonymous.text
+    assert "csrf" not in anonymous.text
+    assert anonymous.headers["Cache-Control"] == "private, no-cache"
+    sqlite_ctx.warm.clear()
+    assert app.test_client().get("/u/sally").data == anonymous.data
+
+
+def test_t59_the_etag_is_of_the_bytes_kept_or_not(app: Flask, sqlite_ctx: Context, sally: int) -> None:
+    client = app.test_client()
+    cold, warm = client.get("/u/sally"), client.get("/u/sally")
+    assert cold.headers["ETag"] == warm.headers["ETag"]
+    again = client.get("/u/sally", headers={"If-None-Match": cold.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    set_columns(sqlite_ctx.db, sally, email="hidden@new.example", email_key="hidden@new.example")
+    assert client.get("/u/sally").headers["ETag"] == cold.headers["ETag"]
+    sqlite_ctx.db.execute("UPDATE kudos SET message = 'Other words'")
+    assert client.get("/u/sally").headers["ETag"] != cold.headers["ETag"]
+
+
+def test_compressed_pages_are_kept_and_the_same_page(app: Flask, sqlite_ctx: Context, sally: int) -> None:
+    client = app.test_client()
+    plain = client.get("/u/sally").data
+    for _ in range(2):
+        packed = client.get("/u/sally", headers={"Accept-Encoding": "gzip"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(packed.data) == plain

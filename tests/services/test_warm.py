@@ -9,7 +9,7 @@ PART = Warm(SHELL, b"x" * 500)
 
 
 def test_the_least_recently_used_part_goes_first() -> None:
-    cache = WarmCache(limit=20 * PART.size)
+    cache: WarmCache[Warm] = WarmCache(limit=20 * PART.size)
     for number in range(20):
         cache.put(number, PART)
         cache.get(0)
@@ -21,7 +21,7 @@ def test_the_least_recently_used_part_goes_first() -> None:
 
 
 def test_no_key_and_too_large_are_not_kept() -> None:
-    cache = WarmCache(limit=16 * PART.size)
+    cache: WarmCache[Warm] = WarmCache(limit=16 * PART.size)
     cache.put(None, PART)
     cache.put("big", Warm(SHELL, b"x" * 2000))
     assert cache.get(None) is cache.get("big") is None
@@ -29,7 +29,7 @@ def test_no_key_and_too_large_are_not_kept() -> None:
 
 
 def test_a_part_put_twice_counts_once() -> None:
-    cache = WarmCache()
+    cache: WarmCache[Warm] = WarmCache()
     cache.put("a", PART)
     cache.put("a", Warm(SHELL, b"x", b"y"))
     assert cache.size == Warm(SHELL, b"x", b"y").size

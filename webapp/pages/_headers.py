@@ -13,6 +13,7 @@ from flask import Flask, Response, abort, current_app, g, request
 from flask_compress import Compress
 
 from webapp.pages import _response
+from webapp.services.warm import Compressed, WarmCache
 
 access_log = logging.getLogger("vitrine.access")
 
@@ -32,10 +33,25 @@ HSTS = "max-age=31536000; includeSubDomains"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+class _CompressedPages:
+    """Where Flask-Compress finds pages it packed before, by the ETag of their bytes: packing costs the most."""
+
+    def __init__(self, limit: int) -> None:
+        self._kept: WarmCache[Compressed] = WarmCache(limit)
+
+    def get(self, key: str) -> bytes | None:
+        found = self._kept.get(key)
+        return None if found is None else found.body
+
+    def set(self, key: str, body: bytes) -> None:
+        self._kept.put(key, Compressed(body))
+
+
 def register(app: Flask, *, is_https: bool) -> None:
     """Hook the checks and headers into the application. Registered first: its after-request step runs last."""
     compress = Compress()
     compress.init_app(app)
+    compress.cache = _CompressedPages(app.extensions["vitrine"].warm.limit // 4)
 
     @app.before_request
     def begin() -> None:
@@ -64,7 +80,8 @@ def register(app: Flask, *, is_https: bool) -> None:
             response.headers["Strict-Transport-Security"] = HSTS
         request_id = g.get("request_id", "")
         response.headers["X-Request-Id"] = request_id
-        if _response.is_compressible(response):
+        if _response.is_compressible(response) and "ETag" in response.headers:
+            g.etag = response.headers["ETag"]
             response = compress.after_request(response)
         took = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
         access_log.info("%s %s %s %s %.1fms", request_id, request.method, request.url_rule or "-",

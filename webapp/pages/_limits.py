@@ -9,9 +9,14 @@ from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
+
+class ChangesOnly(Limiter):
+    """Looks at changes only: reads have no limit here, and looking for one costs as much as reading a profile."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if request.method not in {"GET", "HEAD"}:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 #: get_remote_address is the peer's address; X-Forwarded-For counts only behind TRUSTED_PROXIES (ProxyFix in app.py).
-limiter = Limiter(
-    key_func=get_remote_address,
-    default_limits=["240/minute"],
-    default_limits_exempt_when=lambda: request.method in {"GET", "HEAD"},
-)
+limiter = ChangesOnly(key_func=get_remote_address, default_limits=["240/minute"])

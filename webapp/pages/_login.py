@@ -52,12 +52,14 @@ def log_in(session_id: str, session: Session) -> None:
     """
     _empty_cookie()
     login_user(SignedIn(session_id, session))
+    g.signed_in = True
     cookie.permanent = True
 
 
 def log_out() -> None:
     """Empty the cookie; ending the row is the service's part."""
     logout_user()
+    g.signed_in = False
     _empty_cookie()
 
 

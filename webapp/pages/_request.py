@@ -24,8 +24,11 @@ def now() -> int:
 
 
 def is_signed_in() -> bool:
-    """Whether a live login session stands behind the request."""
-    return bool(current_user.is_authenticated)
+    """Whether a live login session stands behind the request. Without the cookie there is none to look for."""
+    if "signed_in" not in g:
+        has_cookie = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+        g.signed_in = has_cookie and bool(current_user.is_authenticated)
+    return bool(g.signed_in)
 
 
 def current_viewer() -> Viewer:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from typing import Any
 
+import xxhash
 from flask import Response, g, redirect, render_template, request, session
 from werkzeug.wrappers import Response as Redirect
 
@@ -14,6 +15,21 @@ from webapp.pages import _request
 def page(template: str, status: int = 200, **views: Any) -> Response:
     """A whole page drawn from view dataclasses."""
     return _html(render_template(template, **views), status)
+
+
+def assembled(parts: Sequence[bytes], digest: bytes) -> Response:
+    """A page for everybody who is not signed in, of parts that stand ready; `digest` is of their bytes (T59)."""
+    etag = digest.hex()
+    response = Response(mimetype="text/html")
+    response.headers["Vary"] = "HX-Request, Cookie"
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["ETag"] = f'W/"{etag}"'
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
+        response.status_code = 304
+        del response.headers["Content-Type"]
+    else:
+        response.set_data(b"".join(parts))
+    return response
 
 
 def fragment(template: str, status: int = 200, **views: Any) -> Response:
@@ -39,7 +55,7 @@ def set_cache_headers(response: Response) -> Response:
     A page for somebody signed in, or one that holds a form's token, is stored nowhere. An anonymous page may be kept
     and is asked for again with the hash of what the gate let out, so that a 304 tells nothing but "the same bytes".
     """
-    if response.mimetype == "text/html":
+    if response.mimetype == "text/html" and "Vary" not in response.headers:
         response.vary.update(("HX-Request", "Cookie"))
     if "Cache-Control" in response.headers:
         return response
@@ -48,8 +64,9 @@ def set_cache_headers(response: Response) -> Response:
         return response
     response.headers["Cache-Control"] = "private, no-cache"
     if not response.is_streamed:
-        response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32], weak=True)
-        response.make_conditional(request)
+        response.set_etag(xxhash.xxh3_128_hexdigest(response.get_data()), weak=True)
+        if request.if_none_match:
+            response.make_conditional(request)
     return response
 
 

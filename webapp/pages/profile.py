@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, current_app, redirect, request
-from markupsafe import Markup
+from flask import Blueprint, abort, redirect, request
 
 from policies.terms import ANONYMOUS, Viewer
-from webapp.pages import _request, _response, guards
+from webapp.pages import _drawn, _request, _response, guards
 from webapp.services import activity as activities
 from webapp.services import badges as all_badges
 from webapp.services import profiles
-from webapp.services.views import SECTIONS, KudosNote, Moved, ProfileView
-from webapp.services.warm import Shell, Warm
+from webapp.services.views import SECTIONS, Moved, ProfileView
 
 blueprint = Blueprint("profile", __name__)
 
@@ -26,7 +22,6 @@ _OWNERS = frozenset({"about", "find-me", "products", "milestones"})
 #: A filter or cursor is short; anything longer is nobody's.
 _LONGEST = 200
 #: Stands for the kudos notes in a part that is kept; a new one in every process, so that no text can hold it.
-_NOTES = f"<!--{secrets.token_hex(16)}-->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,51 +88,30 @@ def badges(handle: str) -> Any:
 def _whole(handle: str, section: str = "") -> Any:
     context, viewer, now = _request.context(), _request.current_viewer(), _request.now()
     opened = profiles.open_profile(context, viewer, handle, now)
-    key = opened.key if isinstance(opened, profiles.OpenProfile) else None
-    kept = context.warm.get(key)
-    if kept is not None and isinstance(opened, profiles.OpenProfile):
-        notes = opened.notes() if kept.tail is not None else ()
-        return _response.page("profile/page.html", view=kept.shell, seen_as=None, body=_joined(kept, notes))
-    view = profiles.view_profile(context, viewer, handle, now, opened=opened)
-    if isinstance(view, Moved):
-        return _moved(f"/u/{view.handle}/{section}" if section else f"/u/{view.handle}")
-    if view is None:
+    if isinstance(opened, profiles.OpenProfile) and (key := opened.key) is not None:
+        kept = context.warm.get(key)
+        if kept is not None:
+            return _drawn.answer(kept, key, opened.notes() if kept.tail is not None else ())
+        view = profiles.view_opened(opened)
+        notes = view.kudos.latest if view.kudos is not None else ()
+        return _drawn.answer(_drawn.draw_to_keep(view, key), key, notes)
+    found = profiles.view_profile(context, viewer, handle, now, opened=opened)
+    if isinstance(found, Moved):
+        return _moved(f"/u/{found.handle}/{section}" if section else f"/u/{found.handle}")
+    if found is None:
         abort(404)
     seen_as = None
-    if view.owner is not None and not view.owner.is_insider:
+    if found.owner is not None and not found.owner.is_insider:
         others = _others(viewer)
         chosen = request.args.get("as", "")
         current = chosen if chosen in others else ""
         if current:
             shown = profiles.view_profile(context, viewer, handle, now, as_viewer=others[current])
             if not isinstance(shown, ProfileView):
-                return _response.page("profile/nothing.html", seen_as=_bar(view.handle, current, others))
-            view = shown
-        seen_as = _bar(view.handle, current, others)
-    return _response.page("profile/page.html", view=view, seen_as=seen_as, body=_drawn(view, key))
-
-
-def _drawn(view: ProfileView, key: Hashable | None = None) -> Markup:
-    """What the gate decided, drawn without the shell: no menu, no token, nothing of the request. Kept under the key, if
-    there is one, without the kudos notes."""
-    template = current_app.jinja_env.get_template("profile/_body.html")
-    if key is None:
-        return Markup(template.render(view=view))  # noqa: S704
-    notes = view.kudos.latest if view.kudos is not None else ()
-    body = template.render(view=view, notes_here=Markup(_NOTES)) if notes else template.render(view=view)  # noqa: S704
-    head, mark, tail = body.partition(_NOTES)
-    shell = Shell(view.handle, view.name, view.description, view.noindex, view.only_name)
-    part = Warm(shell, head.encode(), tail.encode() if mark else None)
-    _request.context().warm.put(key, part)
-    return _joined(part, notes)
-
-
-def _joined(part: Warm, notes: Sequence[KudosNote]) -> Markup:
-    """A kept part with the kudos notes of this moment between its halves."""
-    if part.tail is None:
-        return Markup(part.head.decode())  # noqa: S704
-    quoted = current_app.jinja_env.get_template("profile/_notes.html").render(notes=notes)
-    return Markup(part.head.decode() + quoted + part.tail.decode())  # noqa: S704
+                return _response.page("profile/nothing.html", seen_as=_bar(found.handle, current, others))
+            found = shown
+        seen_as = _bar(found.handle, current, others)
+    return _response.page("profile/page.html", view=found, seen_as=seen_as, body=_drawn.draw(found))
 
 
 def _others(viewer: Viewer) -> dict[str, Viewer]:

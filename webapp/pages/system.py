@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from functools import lru_cache
 from ipaddress import ip_address
 
 from flask import Blueprint, Response, abort, current_app, g, request
@@ -36,13 +37,18 @@ def _count_requests(state: object) -> None:
     )}
     app.extensions["vitrine_metrics"] = (registry, gauges)
 
+    @lru_cache(maxsize=1024)
+    def meters(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        return requests.labels(route, method, f"{status}xx"), seconds.labels(route)
+
     @app.after_request
     def count(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "-"
         method = request.method if request.method in {"GET", "HEAD", "POST", "PUT", "DELETE"} else "other"
-        requests.labels(route, method, f"{response.status_code // 100}xx").inc()
+        counter, histogram = meters(route, method, response.status_code // 100)
+        counter.inc()
         if "began" in g:
-            seconds.labels(route).observe(time.perf_counter() - g.began)
+            histogram.observe(time.perf_counter() - g.began)
         return response
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from policies.manager import PolicyManager
 from policies.visibility import Gate
-from webapp.services.warm import WarmCache
+from webapp.services.warm import Warm, WarmCache
 from webapp.store import policy as policy_store
 from webapp.store.database import Database
 
@@ -36,7 +36,7 @@ class Context:
     db: Database
     manager: PolicyManager
     site: Site
-    warm: WarmCache = field(default_factory=WarmCache)
+    warm: WarmCache[Warm] = field(default_factory=WarmCache)
     _gate: Gate | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
