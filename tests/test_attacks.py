@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -420,6 +421,46 @@ def check_inert(dirty: str, clean: str, path: str) -> None:
                 assert not re.match(r"\s*(javascript|data|vbscript):", value, re.IGNORECASE), (path, value)
     for tag in ("script", "iframe", "object", "embed", "base", "style", "math", "textarea", "title", "form"):
         assert len(tree.css(tag)) <= len(control.css(tag)), (path, tag)
+
+
+# T17, T76, T79: dead accounts, fetches, frames -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["deactivated", "closing", "deleted", "unclaimed"])
+def test_t17_a_live_session_dies_with_its_account_and_the_profile_keeps_the_others(stock: Stock, state: str) -> None:
+    world = stock.fresh()
+    assert world.ask("gpersonal", Ask("/settings/profile")).status == 200
+    others = canary("gprimary", "post")
+    world.change(f"UPDATE account SET state = '{state}', state_at = {worlds.NOW}, row_version = row_version + 1"
+                 " WHERE handle = 'gpersonal'")  # fmt: skip
+    assert world.ask("gpersonal", Ask("/settings/profile")).status == 303
+    assert b"<summary" not in world.ask("gpersonal", Ask("/u/gprimary")).raw
+    assert others in world.ask(None, Ask("/u/gprimary/activity")).raw.decode()
+    assert world.ask("gprimary", Ask("/settings/profile")).status == 200
+
+
+def test_t76_no_address_that_anybody_wrote_is_ever_fetched(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saving links and reading every page opens no connection at all."""
+    tried = []
+    monkeypatch.setattr(socket.socket, "connect", lambda self, address: tried.append(address))
+    world = stock.fresh()
+    for number, url in enumerate(("http://169.254.169.254/latest", "https://127.0.0.1.nip.example/", "https://a.example/x")):
+        assert post(world, "pub", "/settings/profile/find-me", **{"url-0": url, "seen": ""}).status in {303, 422}, number
+    for path in ("/u/pub", "/u/pub/activity", "/u/pub/badges", "/settings/profile"):
+        assert world.ask("pub", Ask(path)).status == 200
+    assert tried == []
+
+
+@pytest.mark.parametrize("viewer", [None, "gprimary"], ids=lambda viewer: viewer or "anonymous")
+def test_t79_no_answer_may_be_framed_or_guessed_at(stock: Stock, viewer: str | None) -> None:
+    """Every answer of every route, whatever its status, carries the policy; pictures an even tighter one."""
+    for ask, answer in stock.whole_crawl(viewer).items():
+        policy = header(answer, "Content-Security-Policy")
+        assert "frame-ancestors 'none'" in policy or policy == "sandbox", ask
+        assert "unsafe" not in policy, ask
+        assert header(answer, "X-Content-Type-Options") == "nosniff", ask
+        assert header(answer, "Referrer-Policy") == "same-origin", ask
+        assert header(answer, "Cross-Origin-Resource-Policy") == "same-origin", ask
 
 
 # T78: open redirects --------------------------------------------------------------------------------------------------

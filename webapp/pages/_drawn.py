@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Hashable, Sequence
 
-from flask import Response, current_app, render_template
+from flask import Response, current_app
 from markupsafe import Markup
 
 from webapp.pages import _request, _response
@@ -57,6 +57,7 @@ def _draw_notes(notes: Sequence[KudosNote]) -> bytes:
 
 def _shell_of(shell: Shell) -> tuple[bytes, bytes]:
     """What everybody who is not signed in gets around the drawn part."""
-    page = render_template("profile/page.html", view=shell, seen_as=None, body=Markup(_HERE))  # noqa: S704
+    template = current_app.jinja_env.get_template("profile/page.html")     # needs nothing of the request
+    page = template.render(view=shell, seen_as=None, member=None, body=Markup(_HERE))  # noqa: S704
     before, _, after = page.partition(_HERE)
     return before.encode(), after.encode()

@@ -74,8 +74,8 @@ def register(app: Flask, *, is_https: bool) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         _response.set_cache_headers(response)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+        own = {name for name, _ in response.headers}
+        response.headers.extend([header for header in HEADERS.items() if header[0] not in own])
         if is_https:
             response.headers["Strict-Transport-Security"] = HSTS
         request_id = g.get("request_id", "")
