@@ -434,7 +434,7 @@ def test_t17_a_live_session_dies_with_its_account_and_the_profile_keeps_the_othe
     world.change(f"UPDATE account SET state = '{state}', state_at = {worlds.NOW}, row_version = row_version + 1"
                  " WHERE handle = 'gpersonal'")  # fmt: skip
     assert world.ask("gpersonal", Ask("/settings/profile")).status == 303
-    assert b"<summary" not in world.ask("gpersonal", Ask("/u/gprimary")).raw
+    assert b"/logout" not in world.ask("gpersonal", Ask("/u/gprimary")).raw
     assert others in world.ask(None, Ask("/u/gprimary/activity")).raw.decode()
     assert world.ask("gprimary", Ask("/settings/profile")).status == 200
 
@@ -444,8 +444,8 @@ def test_t76_no_address_that_anybody_wrote_is_ever_fetched(stock: Stock, monkeyp
     tried = []
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: tried.append(address))
     world = stock.fresh()
-    for number, url in enumerate(("http://169.254.169.254/latest", "https://127.0.0.1.nip.example/", "https://a.example/x")):
-        assert post(world, "pub", "/settings/profile/find-me", **{"url-0": url, "seen": ""}).status in {303, 422}, number
+    for url in ("http://169.254.169.254/latest", "https://127.0.0.1.nip.example/", "https://a.example/x"):
+        assert post(world, "pub", "/settings/profile/find-me", **{"url-0": url, "seen": ""}).status in {303, 422}, url
     for path in ("/u/pub", "/u/pub/activity", "/u/pub/badges", "/settings/profile"):
         assert world.ask("pub", Ask(path)).status == 200
     assert tried == []
