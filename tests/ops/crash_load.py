@@ -114,6 +114,7 @@ class Members:
         """Until nobody answers any more."""
         try:
             self.log_in()
+            self.act("about")
             while True:
                 (deed,) = self.chance.choices(list(DEEDS), list(DEEDS.values()))
                 self.act(deed)
