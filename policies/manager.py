@@ -35,7 +35,7 @@ class PluginErrors:
 class PolicyManager:
     """Loads the built-in plugins, then the given (name, plugin) pairs in order.
 
-    `may_widen`: names of plugins that may show more than the built-in defaults do (mission.md 7).
+    `may_widen`: names of plugins that may show more than the built-in defaults do.
     Raises ConfigError, naming the plugin, if one cannot be loaded.
     """
 

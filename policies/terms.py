@@ -188,7 +188,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a veto is asked: who looks at whom. It names no link and holds no value (mission.md 7)."""
+    """What a veto is asked: who looks at whom. It names no link and holds no value."""
 
     viewer_id: int | None
     viewer_organizations: frozenset[int]

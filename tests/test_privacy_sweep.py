@@ -1,6 +1,6 @@
 """The canary sweep: no answer to anybody holds a value that the rules hide from them, on any route, in any sink (T56).
 
-The rules are mission.md sections 2, 3 and 5 written down again, in the plainest form, from the tables: not taken from
+The rules are those of docs/requirements.md written down again, in the plainest form, from the tables: not taken from
 the gate. How the answers are got is twin.py; what is in the world is worlds.py.
 """
 

@@ -2,7 +2,7 @@
 
 `build_world(db)` fills a migrated SQLite database at the fixed moment `conftest.NOW` with fixed randomness, row by row,
 so that each value is known to nobody but its row: `canary("pub", "bio")` stands in exactly one place. What each viewer
-may see of it is not decided here: test_privacy_sweep.py writes the rules of mission.md down a second time.
+may see of it is not decided here: test_privacy_sweep.py writes the rules down a second time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DAY = 86_400
 
 #: Record fields that are text columns of `account` and hold a canary each.
 TEXT_FIELDS = ("full_name", "job_title", "department", "organization", "location", "timezone", "bio")
-#: All fields of the matrix in bit order (mission.md 5 and D13), written down again on purpose.
+#: All fields of the matrix in bit order (S79, D13), written down again on purpose.
 FIELDS = (
     "avatar", "full_name", "job_title", "department", "organization", "location", "timezone", "email", "bio", "links",
     "products", "stats", "badges", "certifications", "groups", "kudos", "activity",

@@ -1,4 +1,4 @@
-"""The fields of an account's record and the sections of a profile (mission.md section 5, D13)."""
+"""The fields of an account's record and the sections of a profile (D13, S79)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facade over plugins: loading, attribution, deny wins, isolation (mission.md 7, D14)."""
+"""The facade over plugins: loading, attribution, deny wins, isolation (D14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose page a handle leads to, what is on it, and what is not (mission.md 1-5)."""
+"""Whose page a handle leads to, what is on it, and what is not."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def set_up(ctx: Context, now: int) -> list[str]:
 
 
 def record_policies(ctx: Context, now: int) -> bool:
-    """Give new fields their bits and log the compiled defaults (core rule: plugins change nothing unrecorded).
+    """Give new fields their bits and log the compiled defaults: plugins change nothing unrecorded (D19).
 
     Only this command does it, never a web worker: a plugin that comes or goes must widen nothing by itself (D19).
     Returns whether anything was new.

@@ -88,18 +88,18 @@ def badges(handle: str) -> Any:
 def _whole(handle: str, section: str = "") -> Any:
     context, viewer, now = _request.context(), _request.current_viewer(), _request.now()
     opened = profiles.open_profile(context, viewer, handle, now)
-    if isinstance(opened, profiles.OpenProfile) and (key := opened.key) is not None:
+    if isinstance(opened, Moved):
+        return _moved(f"/u/{opened.handle}/{section}" if section else f"/u/{opened.handle}")
+    if opened is None:
+        abort(404)
+    if (key := opened.key) is not None:
         kept = context.warm.get(key)
         if kept is not None:
             return _drawn.answer(kept, key, opened.notes() if kept.tail is not None else ())
         view = profiles.view_opened(opened)
         notes = view.kudos.latest if view.kudos is not None else ()
         return _drawn.answer(_drawn.draw_to_keep(view, key), key, notes)
-    found = profiles.view_profile(context, viewer, handle, now, opened=opened)
-    if isinstance(found, Moved):
-        return _moved(f"/u/{found.handle}/{section}" if section else f"/u/{found.handle}")
-    if found is None:
-        abort(404)
+    found = profiles.view_opened(opened)
     seen_as = None
     if found.owner is not None and not found.owner.is_insider:
         others = _others(viewer)

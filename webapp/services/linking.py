@@ -27,7 +27,7 @@ def link_by_operator(ctx: Context, primary_id: int, secondary_id: int, now: int)
 
 
 def link_pair(ctx: Context, primary_id: int, secondary_id: int, now: int) -> None:
-    """Check the rules of mission.md 3 that speak of the two accounts alone, and write the link; inside a transaction.
+    """Check the linking rules that speak of the two accounts alone, and write the link; inside a transaction.
 
     Not checked: who asks, and what proof they brought. Errors: as link_by_operator.
     """
@@ -83,7 +83,7 @@ def _load(ctx: Context, account_id: int) -> Group:
 
 
 def _check(gate: Gate, primary: Group, secondary: Group) -> None:
-    """The refusals in the order of mission.md 3; none names the other primary."""
+    """The refusals in their order; none names the other primary."""
     if primary.primary.id == secondary.primary.id:
         raise Refused("rule_not_same_group", "These accounts belong to one profile already.")
     if primary.asked.primary_id is not None:

@@ -1,4 +1,4 @@
-"""The private switch of a profile and its box (mission.md section 2). What private hides is the gate's."""
+"""The private switch of a profile and its box (S28-S34). What private hides is the gate's."""
 
 from __future__ import annotations
 

@@ -44,17 +44,10 @@ FACTS: Mapping[str, tuple[str, str]] = {
 
 
 def view_profile(
-    ctx: Context,
-    viewer: Viewer,
-    handle: str,
-    now: int,
-    *,
-    as_viewer: Viewer | None = None,
-    opened: OpenProfile | Moved | None = None,
+    ctx: Context, viewer: Viewer, handle: str, now: int, *, as_viewer: Viewer | None = None
 ) -> ProfileView | Moved | None:
-    """The profile page for this viewer; Moved and None as in `open_profile`, whose answer is `opened` if known."""
-    if opened is None:
-        opened = open_profile(ctx, viewer, handle, now, as_viewer=as_viewer)
+    """The profile page for this viewer; Moved and None as in `open_profile`."""
+    opened = open_profile(ctx, viewer, handle, now, as_viewer=as_viewer)
     return view_opened(opened) if isinstance(opened, OpenProfile) else opened
 
 
