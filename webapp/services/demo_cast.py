@@ -59,7 +59,7 @@ CAST: tuple[Role, ...] = (
         products=("Tracker", "Automation", "Service Desk", "Wiki"),
         links=(
             ("https://sally.example", "My workshop notes"), ("https://code.example/sally", ""),
-            ("mailto:sally@example.org", ""),
+            ("mailto:hello@sally.example", ""),
         ),
         record={
             "job_title": "Community architect", "organization": "Marsh & Daughters", "location": "Lisbon, Portugal",
