@@ -1,20 +1,23 @@
-"""How long pages take must not tell what they hide (T61): over HTTP, against a real server. For `make long`.
+"""How long answers take must not tell what is hidden (T61) or who has an account (T7). For `make long`.
 
-That equal statements run is asserted by the fast tests; addresses and log-in (T7) are in pages/test_timing.py.
+Over HTTP, against a real server as shipped. That equal statements run is asserted by the fast tests.
 """
 
 from __future__ import annotations
 
 import http.client
+import re
 import statistics
 import time
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.factories import link, make_account
 from tests.ops.test_serve import Site
 from tests.services.people import choose, did
+from webapp.services import passwords
 from webapp.store.database import Database
 
 PAIRS = 300
@@ -35,7 +38,7 @@ CASES = {
 
 
 @pytest.fixture
-def site(data_dir, sqlite_db: Database) -> Iterator[Site]:
+def site(data_dir, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """One web process on a world of such pairs."""
     db = sqlite_db
     for handle, values in (("set-a", VALUES), ("set-b", {})):
@@ -55,7 +58,9 @@ def site(data_dir, sqlite_db: Database) -> Iterator[Site]:
             did(db, _id(db, handle), at=1_749_000_000 + n)
     make_account(db, "prv-a", private=True, keep_name=False, **VALUES)
     make_account(db, "off-a", state="deactivated", **VALUES)
-    site = Site(data_dir, db.url, workers=1)
+    make_account(db, "sally", "sally@example.org", password_hash=passwords.hash_password("twelve green bottles"))
+    monkeypatch.setenv("TRUSTED_PROXIES", "1")      # each request comes from another address: no limit answers
+    site = Site(data_dir, db.url.partition("?")[0], workers=1)
     site.wait_ready()
     yield site
     site.stop()
@@ -73,7 +78,7 @@ def _id(db: Database, handle: str) -> int:
 def test_t61_what_a_page_hides_does_not_change_how_long_it_takes(
     site: Site, sqlite_db: Database, case: str, is_drawn_anew: bool
 ) -> None:
-    """300 interleaved pairs: medians less than 5 ms apart, and no classifier by time better than 0.6."""
+    """300 interleaved pairs of the same page with and without what is hidden, kept in memory or drawn anew."""
     pair = CASES[case]
     took: dict[str, list[float]] = {handle: [] for handle in pair}
     answers: dict[str, set[tuple[int, int]]] = {handle: set() for handle in pair}
@@ -91,10 +96,53 @@ def test_t61_what_a_page_hides_does_not_change_how_long_it_takes(
             took[handle].append(time.perf_counter() - began)
             answers[handle].add((answer.status, len(body)))
     connection.close()
-    first, second = (took[handle][WARM_UP:] for handle in pair)
+    assert answers[pair[0]] == answers[pair[1]]
+    assert_alike(case, took[pair[0]][WARM_UP:], took[pair[1]][WARM_UP:])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("url", "form"),
+    [("/login", {"password": "wrong horse"}), ("/reset", {}), ("/login/link", {}), ("/signup", {"name": "Somebody"})],
+)
+def test_t7_known_and_unknown_addresses_take_equally_long(
+    site: Site, sqlite_db: Database, url: str, form: dict[str, str]
+) -> None:
+    """300 interleaved pairs, as for T61; statuses and bodies are compared by test_twin_worlds.py."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+
+    def ask(method: str, body: str = "", **headers: str) -> tuple[http.client.HTTPResponse, str]:
+        connection.request(method, url, body, headers)
+        answer = connection.getresponse()
+        return answer, answer.read().decode()
+
+    answer, text = ask("GET")
+    cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
+    found = re.search(r'name="csrf_token" value="([^"]+)"', text)
+    assert found
+    took: dict[str, list[float]] = {"known": [], "unknown": []}
+    for number in range(PAIRS + WARM_UP):
+        pair = [("known", "sally@example.org"), ("unknown", f"u{number:04}@example.org")]
+        for kind, email in pair if number % 2 else reversed(pair):
+            for table in ("throttle", "outbox", "proof"):
+                sqlite_db.execute(f"DELETE FROM {table}")
+            body = urlencode({"csrf_token": found.group(1), "email": email, **form})
+            headers = {
+                "Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded",
+                "X-Forwarded-For": f"198.51.{number % 256}.{number // 256}",
+            }
+            began = time.perf_counter()
+            answer, _ = ask("POST", body, **headers)
+            took[kind].append(time.perf_counter() - began)
+            assert answer.status == (422 if url == "/login" else 303)
+    connection.close()
+    assert_alike(url, took["known"][WARM_UP:], took["unknown"][WARM_UP:])
+
+
+def assert_alike(name: str, first: list[float], second: list[float]) -> None:
+    """Medians less than 5 ms apart, and no classifier by time better than 0.6."""
     gap = abs(statistics.median(first) - statistics.median(second))
     auc = sum((a > b) + (a == b) / 2 for a in first for b in second) / (len(first) * len(second))
-    print(f"{case}: {statistics.median(first) * 1000:.2f} ms, gap {gap * 1000:.3f} ms, AUC {auc:.3f}")
-    assert answers[pair[0]] == answers[pair[1]]
+    print(f"{name}: {statistics.median(first) * 1000:.2f} ms, gap {gap * 1000:.3f} ms, AUC {auc:.3f}")
     assert gap < 0.005
     assert 0.4 < auc < 0.6
