@@ -212,7 +212,7 @@ def test_everything_by_keyboard_alone(browser: Any, app: Flask, live_server: str
     keys.press("Enter")
     page.locator("#s-about [data-field=bio]").wait_for()
     # The focus stays where the work was, not at the top of the page.
-    assert page.evaluate("!!document.activeElement.closest('#s-about')")
+    page.wait_for_function("!!document.activeElement.closest('#s-about')")
 
     tab_to(page, "Edit profile", 150)
     keys.press("Enter")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import random
+from types import SimpleNamespace
 from typing import Any
 
-from webapp.services import views
+import pytest
+
+from webapp.services import profiles, views
 
 RECENT = (
     ("accepted_solution", "forum", "Forums", "How do I copy a rule between projects?", "https://forum.example/1",
@@ -157,3 +160,10 @@ def badges(**changes: Any) -> views.BadgesPage:
         "courses": view.courses, "certifications": view.certifications,
     }
     return views.BadgesPage(**(given | changes))
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, view: views.ProfileView | views.Moved | None) -> None:
+    """Let the services answer so for any handle, and keep nothing, so that the pages alone are looked at."""
+    opened = SimpleNamespace(key=None) if isinstance(view, views.ProfileView) else view
+    for name, answer in (("open_profile", opened), ("view_opened", view), ("view_profile", view)):
+        monkeypatch.setattr(profiles, name, lambda *args, _answer=answer, **more: _answer)

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from tests.pages import profile_samples as samples
-from webapp.pages import profile as pages
 
 
 @pytest.fixture
 def profile_url(live_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     view = samples.full(avatar=samples.views.AvatarView("S"))
-    monkeypatch.setattr(pages.profiles, "view_profile", lambda *args, **more: view)
+    samples.answer_with(monkeypatch, view)
     return f"{live_server}/u/sally"
 
 

@@ -47,8 +47,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """`shown(view)`: what the services answer for any handle, so that the pages alone are looked at."""
 
     def answer(view: Any) -> None:
-        for module, name in ((pages.profiles, "view_profile"), (pages.activities, "view_activity"),
-                             (pages.all_badges, "view_badges")):
+        samples.answer_with(monkeypatch, view)
+        for module, name in ((pages.activities, "view_activity"), (pages.all_badges, "view_badges")):
             monkeypatch.setattr(module, name, lambda *args, **more: view)
 
     return answer
@@ -321,8 +321,9 @@ def test_d15_the_owner_looks_as_somebody_else(app: Flask, monkeypatch: pytest.Mo
 
     def view_profile(ctx: Any, viewer: Any, handle: str, now: int, as_viewer: Viewer | None = None, **more: Any) -> Any:
         asked.append(as_viewer)
-        return samples.full(owner=samples.owner()) if as_viewer is None else samples.empty(handle="sally", name="Sally")
+        return samples.empty(handle="sally", name="Sally")
 
+    samples.answer_with(monkeypatch, samples.full(owner=samples.owner()))
     monkeypatch.setattr(pages.profiles, "view_profile", view_profile)
     client = app.test_client()
     own = HTMLParser(client.get("/u/sally").text)
@@ -330,7 +331,7 @@ def test_d15_the_owner_looks_as_somebody_else(app: Flask, monkeypatch: pytest.Mo
     seen = HTMLParser(client.get("/u/sally?as=anyone").text)
     assert texts(seen, ".viewbar a[aria-current]") == ["Anyone"]
     assert seen.css_first("#s-stats") is None
-    assert asked == [None, None, ANONYMOUS]
+    assert asked == [ANONYMOUS]
 
 
 def test_d15_nobody_else_can_choose_whom_to_look_as(client: FlaskClient, shown: Callable[[Any], None]) -> None:

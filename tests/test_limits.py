@@ -1,0 +1,120 @@
+"""Hosts that are not ours (T83) and requests that are too much (T84), on every route of the URL map."""
+
+from __future__ import annotations
+
+import gc
+import io
+import re
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.test_attacks import EVIL, routes, token_of
+from tests.twin import Ask, Stock
+from tests.worlds import BY_HANDLE
+
+# T83: the host --------------------------------------------------------------------------------------------------------
+
+
+def test_t83_an_unknown_host_is_refused_on_every_route(stock: Stock) -> None:
+    world = stock.fresh()
+    for safe in (True, False):
+        for method, path in routes(world, safe=safe):
+            answer = world.ask(None, Ask(path, method), base_url=f"http://{EVIL}")
+            assert answer.status == 400, (method, path)
+            assert EVIL not in answer.raw.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("path", ["/signup", "/reset", "/login/link"])
+def test_t83_mailed_links_come_from_base_url(stock: Stock, path: str) -> None:
+    world = stock.fresh()
+    form = "/login" if path == "/login/link" else path
+    data = {"csrf_token": token_of(world, None, form), "email": BY_HANDLE["stranger"].email, "name": "Ann Example"}
+    world.ask(None, Ask(path, "POST"), data=data, headers={
+        "X-Forwarded-Host": EVIL, "X-Forwarded-Proto": "https", "Forwarded": f"host={EVIL};proto=https",
+        "X-Forwarded-Prefix": f"//{EVIL}", "Referer": f"https://{EVIL}/", "Sec-Fetch-Site": "same-origin",
+    })  # fmt: skip
+    mails = [body for (body,) in world.db.rows("SELECT body FROM outbox")]
+    mails += [file.read_text() for file in world.folder.rglob("*.eml")]
+    assert mails
+    for mail in mails:
+        assert EVIL not in mail
+        assert {urlsplit(url).netloc for url in re.findall(r"https?://\S+", mail)} <= {"localhost"}
+
+
+# T84: sizes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "statuses"),
+    [("a thousand parts", {413}), ("a thousand values", {413}), ("ten megabytes", {413}), ("a long text", {413}),
+     ("a thousand files", {413}), ("deep json", {403}), ("a broken boundary", {403, 400, 413}),
+     ("a hundred thousand values in the query", {403, 414, 400}), ("a huge token", {403, 413})],
+)  # fmt: skip
+# Werkzeug leaves the files it had read when it gave up to the collector, which then says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_t84_too_much_is_refused_fast_on_every_form(stock: Stock, kind: str, statuses: set[int]) -> None:
+    """4xx within a second, on every unsafe route, signed in and with a good token."""
+    world = stock.fresh()
+    token = token_of(world, "stranger")
+    for method, path in routes(world, safe=False):
+        more: dict[str, Any] = {}
+        if kind == "a thousand parts":
+            more = {"data": {"csrf_token": token} | {f"n{i}": "x" for i in range(1000)},
+                    "content_type": "multipart/form-data"}  # fmt: skip
+        elif kind == "a thousand values":
+            more = {"data": {"csrf_token": token} | {f"n{i}": "x" for i in range(1000)}}
+        elif kind == "ten megabytes":
+            more = {"data": b"csrf_token=" + token.encode() + b"&bio=" + b"a" * 10_000_000,
+                    "content_type": "application/x-www-form-urlencoded"}  # fmt: skip
+        elif kind == "a long text":
+            more = {"data": {"csrf_token": token, "bio": "a" * 1_000_000}}
+        elif kind == "a thousand files":
+            more = {"data": {"csrf_token": token} | {f"f{i}": (io.BytesIO(b"x"), "x") for i in range(1000)}}
+        elif kind == "deep json":
+            more = {"data": b"[" * 100_000 + b"]" * 100_000, "content_type": "application/json"}
+        elif kind == "a broken boundary":
+            more = {"data": b"--x\r\n" * 100_000, "content_type": "multipart/form-data; boundary=x"}
+        elif kind == "a huge token":
+            more = {"data": {"csrf_token": "A" * 200_000}}
+        else:
+            more = {"query_string": "&".join(f"n{i}=x" for i in range(100_000))}
+        began = time.process_time()
+        answer = world.ask("stranger", Ask(path, method), **more)
+        assert answer.status in statuses, (method, path, answer.status)
+        assert time.process_time() - began < 1, path
+    gc.collect()    # here, not in somebody else's test
+
+
+@pytest.mark.parametrize(
+    "value", ["a" * 40_000, "a@" * 20_000, "\u0301" * 7_000, ("a " * 20_000) + "!", "((((" * 3_000],
+    ids=["letters", "at signs", "marks", "words", "brackets"],
+)  # fmt: skip
+def test_t84_long_values_end_in_an_answer_within_a_second(stock: Stock, value: str) -> None:
+    """Names, addresses, tokens and texts that make a careless pattern run for ever."""
+    world = stock.fresh()
+    token = token_of(world, "stranger")
+    for path in ("about", "find-me", "products", "name"):
+        data = {"csrf_token": token} | dict.fromkeys(("bio", "job_title", "url-0", "products", "full_name"), value)
+        began = time.process_time()
+        answer = world.ask("stranger", Ask(f"/settings/profile/{path}", "POST"), data=data)
+        assert answer.status in {413, 422}, path
+        assert time.process_time() - began < 1, path
+    for path in ("/signup", "/login", "/reset"):
+        data = {"csrf_token": token_of(world, None, path)} | dict.fromkeys(("email", "name", "password"), value)
+        began = time.process_time()
+        assert 200 <= world.ask(None, Ask(path, "POST"), data=data).status < 500
+        assert time.process_time() - began < 1, path
+
+
+def test_t84_long_addresses_and_cookies_are_unknown_pages(stock: Stock) -> None:
+    world = stock.fresh()
+    for path in ("/u/" + "a" * 50_000, "/avatar/" + "a" * 50_000 + ".webp", "/u/pub/" + "a" * 50_000,
+                 "/u/pub/activity?cursor=" + "a" * 50_000, "/verify?token=" + "a" * 50_000,
+                 "/art/banner/" + "0" * 9_000 + ".svg", "/static/" + "../" * 5_000 + "etc/passwd"):  # fmt: skip
+        began = time.process_time()
+        assert world.ask(None, Ask(path)).status in {200, 303, 400, 404, 410, 414}, path[:40]
+        assert time.process_time() - began < 1
+    assert world.ask(None, Ask("/u/pub"), headers={"Cookie": "session=" + "A" * 100_000}).status == 200
