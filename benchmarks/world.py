@@ -15,15 +15,17 @@ from webapp.store.database import Database
 #: The moment the generated world is looked at, unix seconds UTC.
 NOW = 1_750_000_000
 DAY = 86_400
-#: The first RICH members have every section of the page; the others a few rows each.
+#: The first RICH members have every section of the page; the others a few rows each. The first GROUPED of them are
+#: linked in groups of three, so that of the rich profiles one in three stands for a group.
 RICH = 400
+GROUPED = 240
 
 _FIRST = ("Anna", "Bela", "Chen", "Dara", "Elif", "Femi", "Gita", "Hugo", "Ines", "Joao", "Kofi", "Lena", "Mina", "Nia")
 _LAST = ("Abe", "Berg", "Costa", "Diaz", "Endo", "Frei", "Gupta", "Holm", "Ito", "Jung", "Khan", "Lind", "Moss", "Nash")
 
 
 def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None:
-    """Write a community of `members` (groups of three among the rich ones); `events`: further likes of member 1.
+    """Write a community of `members` (see RICH); `events`: further likes of member 1.
 
     Every member is a personal, active account. Takes about 40 s for a million.
     """
@@ -85,8 +87,8 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
 
 
 def rich_handles(members: int) -> list[str]:
-    """Handles of the members with every section (primaries or unlinked), for page loads."""
-    return [handle(i) for i in range(1, min(RICH, members) + 1) if i % 3 == 1]
+    """Handles of the profiles with every section, a third of them groups, for page loads."""
+    return [handle(i) for i in range(1, min(RICH, members) + 1) if i > GROUPED or i % 3 == 1]
 
 
 def handle(number: int) -> str:
@@ -97,7 +99,7 @@ def _accounts(members: int, version: int, rng: random.Random) -> Iterator[tuple[
     for i in range(1, members + 1):
         name = f"{_FIRST[i % 14]} {_LAST[i // 14 % 14]}"
         mail = f"m{i}@mail.example"
-        linked = i - (i - 1) % 3 if i <= min(RICH, members) and (i - 1) % 3 else None
+        linked = i - (i - 1) % 3 if i <= GROUPED and (i - 1) % 3 else None
         answers = rng.randrange(120)
         yield (
             i, f"p{i:012d}", handle(i), name, name, mail, mail, NOW, NOW - 900 * DAY, NOW - 900 * DAY, version,

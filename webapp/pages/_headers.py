@@ -83,7 +83,8 @@ def register(app: Flask, *, is_https: bool) -> None:
         if _response.is_compressible(response) and "ETag" in response.headers:
             g.etag = response.headers["ETag"]
             response = compress.after_request(response)
-        took = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
-        access_log.info("%s %s %s %s %.1fms", request_id, request.method, request.url_rule or "-",
-                        response.status_code, took)
+        if access_log.isEnabledFor(logging.INFO):
+            took = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
+            access_log.info("%s %s %s %s %.1fms", request_id, request.method, request.url_rule or "-",
+                            response.status_code, took)
         return response

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from flask import Flask, g
+from flask import Flask, Request, g
 from flask import session as cookie
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 
@@ -18,6 +19,15 @@ from policies.terms import Viewer
 from webapp.pages import _request, guards
 from webapp.services import accounts, sessions, viewing
 from webapp.services.sessions import Session
+
+
+class CookieSession(SecureCookieSessionInterface):
+    """Flask's signed cookie. Who brings none gets an empty one, and no signer is made to verify nothing."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) in request.cookies:
+            return super().open_session(app, request)
+        return self.session_class()
 
 
 class SignedIn(UserMixin):
@@ -38,6 +48,7 @@ class SignedIn(UserMixin):
 
 def register(app: Flask) -> None:
     """Hook Flask-Login and the shell's `member` into the application."""
+    app.session_interface = CookieSession()
     manager = LoginManager(app)
     manager.session_protection = None   # the row is the truth; an address changes on the move
     manager.user_loader(_load)
