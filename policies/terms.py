@@ -154,8 +154,14 @@ class PolicyChange:
 
 
 class Why(StrEnum):
-    """Why a field has the level it has (D15), in the order asked."""
+    """Why a field is shown or not (D15), in the order asked. The first three belong to one viewer, the rest to a level.
 
+    UNKNOWN: no such field, or one without a bit yet (D14)
+    """
+
+    UNKNOWN = "unknown"
+    OWNER = "owner"
+    VETO = "veto"
     PRIVATE = "private"
     LOCKED = "locked"
     HELD = "held"
@@ -180,10 +186,16 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's answer for one field. `value` is None where `shown` is False."""
+    """The gate's answer for one field. `value` is None where `shown` is False.
+
+    `reason` and `source` are for the owner, never for the viewer: what decided, and who (owner | site |
+    organization:<id> | the names of the plugins that vetoed).
+    """
 
     shown: bool
     value: object = None
+    reason: Why = Why.UNKNOWN
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

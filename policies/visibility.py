@@ -28,8 +28,6 @@ from policies.terms import (
 )
 from policies.timeline import Base, Timeline
 
-_HIDDEN = Verdict(False)
-
 
 class Gate:
     """The decision for one policy version; immutable, one per version and process.
@@ -54,7 +52,7 @@ class Gate:
             int(change.scope.removeprefix("domain:")) for change in self._log if change.op == "domain"
         )
         self._timelines: dict[int | None, Timeline] = {}
-        self._vetoes = tuple(ask for _, ask in base.vetoes)
+        self._vetoes = base.vetoes
 
     # domains
 
@@ -131,8 +129,20 @@ class Gate:
 
     def _vetoed(self, viewer: Viewer, subject: Subject) -> int:
         """What plugins hide, asked once per subject. A veto that fails hides everything (D14)."""
+        question = self._question(viewer, subject)
+        hidden = 0
+        for _, ask in self._vetoes:
+            hidden |= ask(question)
+        return hidden
+
+    def vetoers(self, viewer: Viewer, subject: Subject, field: str) -> list[str]:
+        """The names of the vetoes that hide the field from this viewer."""
+        question, bit = self._question(viewer, subject), self.bit[field]
+        return [name for name, ask in self._vetoes if ask(question) >> bit & 1]
+
+    def _question(self, viewer: Viewer, subject: Subject) -> Question:
         organization = self.timeline(subject.domain_id).cur.organization
-        question = Question(
+        return Question(
             viewer.account_id,
             viewer.organizations,
             subject.account_id,
@@ -140,10 +150,6 @@ class Gate:
             organization,
             self.relation(viewer, subject),
         )
-        hidden = 0
-        for ask in self._vetoes:
-            hidden |= ask(question)
-        return hidden
 
     def masks(self, viewer: Viewer, subjects: Iterable[Subject]) -> list[int]:
         """`mask` of each subject, in order: for lists and the directory."""
@@ -247,13 +253,35 @@ def resolve(
     read: Callable[[Sequence[str]], Mapping[str, object]],
 ) -> dict[str, Verdict]:
     """A verdict for each name in `fields`. `read(names)` is called with the shown names only and returns their values;
-    it is not called when there are none. A shown name it leaves out has the value None."""
+    it is not called when there are none. A shown name it leaves out has the value None.
+
+    Pages read the same decision from `Gate.mask`, without reasons.
+    """
     mask = gate.mask(viewer, subject)
     names = list(fields)
     shown = [name for name in names if (bit := gate.bit.get(name)) is not None and mask >> bit & 1]
     values = read(shown) if shown else {}
     allowed = set(shown)
-    return {name: Verdict(True, values.get(name)) if name in allowed else _HIDDEN for name in names}
+    verdicts = {}
+    for name in names:
+        reason, source = _because(gate, viewer, subject, name, name in allowed)
+        verdicts[name] = Verdict(name in allowed, values.get(name) if name in allowed else None, reason, source)
+    return verdicts
+
+
+def _because(gate: Gate, viewer: Viewer, subject: Subject, field: str, shown: bool) -> tuple[Why, str]:
+    """What decided about the field for this viewer, and who; read off the decision that was taken."""
+    if field not in gate.bit:
+        return Why.UNKNOWN, ""
+    relation = gate.relation(viewer, subject)
+    if shown and relation >= Relation.INSIDER:
+        return Why.OWNER, "owner"
+    reason = explain(gate, subject, field)
+    if not shown and (names := gate.vetoers(viewer, subject, field)):
+        return Why.VETO, ", ".join(names)
+    if reason.why in (Why.LOCKED, Why.DEFAULT):
+        return reason.why, "site" if reason.organization is None else f"organization:{reason.organization}"
+    return reason.why, "owner"
 
 
 def display_name(full_name: str | None, public_name: str) -> str:

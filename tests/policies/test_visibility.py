@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
-from policies.terms import ANONYMOUS, Kind, Level, Reason, Relation, Viewer, Why
-from policies.visibility import display_name, explain, resolve
+from policies import hookimpl
+from policies.manager import PolicyManager
+from policies.terms import ANONYMOUS, Kind, Level, Reason, Relation, Settings, Subject, Veto, Viewer, Why
+from policies.visibility import Gate, display_name, explain, resolve
 from tests.policies.world import A_ORG, BIT, MAIL, World, X
 
 
@@ -94,6 +97,27 @@ def test_resolve_reads_only_what_is_shown() -> None:
     }
     resolve(world.gate, ANONYMOUS, subject, ["email"], read)
     assert len(asked) == 1
+
+
+def test_d15_a_verdict_says_what_decided_and_who() -> None:
+    world = World()
+    world.add("domain", f"domain:{A_ORG}", value=X)
+    row = world.create(A_ORG)
+    owner = Viewer(account_id=row.id, profile_id=row.id)
+
+    def ask(viewer: Viewer, name: str) -> tuple[bool, Why, str]:
+        verdict = resolve(world.gate, viewer, world.subject(row), [name], lambda names: dict.fromkeys(names, 1))[name]
+        return verdict.shown, verdict.reason, verdict.source
+
+    assert ask(ANONYMOUS, "nonsense") == (False, Why.UNKNOWN, "")
+    assert ask(owner, "email") == (True, Why.OWNER, "owner")
+    assert ask(ANONYMOUS, "email") == (False, Why.DEFAULT, "site")
+    world.add("lock", f"org:{X}", BIT["job_title"], Level.ORGANIZATION)
+    assert ask(ANONYMOUS, "job_title") == (False, Why.LOCKED, f"organization:{X}")
+    veto = SimpleNamespace(register_vetoes=hookimpl(lambda: (Veto("shy", lambda question: ("stats",)),)))
+    vetoed = Gate(PolicyManager([("shy", veto)]).compile(), [], 1)
+    verdict = resolve(vetoed, ANONYMOUS, Subject(1, 1, None, Settings(1)), ["stats"], lambda names: {})["stats"]
+    assert (verdict.shown, verdict.reason, verdict.source) == (False, Why.VETO, "shy")
 
 
 def test_d15_reasons() -> None:
