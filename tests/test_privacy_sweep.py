@@ -222,6 +222,7 @@ def test_t70_logs_and_metrics_hold_no_value_of_anybody(stock: Stock, caplog: pyt
     """All that a crawl writes to any logger at DEBUG, and the metrics after it."""
     world = stock.fresh()
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "vitrine.access")
     for viewer in (None, "colleague", "gprimary"):
         for handle in ("pub", "own", "prv", "nobody-box", worlds.NEVER):
             for path in (f"/u/{handle}", f"/u/{handle}/activity?source=forum", f"/u/{handle}/about"):
@@ -238,6 +239,7 @@ def test_t70_failing_forms_put_nothing_into_the_logs(stock: Stock, caplog: pytes
     """What people type into forms that fail (address, password, token) is in no log and no mail to another."""
     world = stock.fresh()
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "vitrine.access")
     secret = canary("typed", "value")
     for path in ("/login", "/signup", "/reset"):
         form = _form(world, path)

@@ -135,7 +135,7 @@ def test_t60_t70_an_unexpected_error_tells_nothing(app, client, caplog):
 
 
 def test_t14_no_path_value_or_query_reaches_the_access_log(client, caplog):
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "vitrine.access"):
         client.get("/verify?token=canary-4711")
         client.get("/u/canary-4711")
         client.get("/canary-4711")

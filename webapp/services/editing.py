@@ -88,7 +88,7 @@ def find_target(ctx: Context, viewer: Viewer, handle: str) -> int:
     Errors: NotFound for everybody who may not edit there, as for an unknown handle (D2).
     """
     group = profiles.load_group(ctx.db, handle)
-    if group is None:
+    if group is profiles.NO_GROUP:
         raise NotFound
     member = group.asked if group.asked.silent else group.primary
     return _standing(ctx, viewer, group, member).subject.account_id

@@ -112,9 +112,12 @@ class Group:
         )  # fmt: skip
 
 
-def load_group(db: Database, handle: str) -> Group | None:
-    """The group of the account that has or had this handle; None for a handle never given. One statement."""
-    return _group(db.rows(GROUP_BY_HANDLE, (handle, handle)))
+def load_group(db: Database, handle: str) -> Group:
+    """The group of the account that has or had this handle. One statement.
+
+    A handle never given leads to NO_GROUP, which nobody may open: unknown takes as long as hidden (T61).
+    """
+    return _group(db.rows(GROUP_BY_HANDLE, (handle, handle)) or _NO_ROWS) or NO_GROUP
 
 
 def load_group_of(db: Database, account_id: int) -> Group | None:
@@ -151,6 +154,13 @@ def group_of(version: int, members: Iterable[Member], asked_id: int) -> Group | 
     if primary is None or asked is None:
         return None
     return Group(version, asked, primary, tuple(linked))
+
+
+_NO_ROWS = [(
+    0, 0, 0, "", None, False, "deleted", None, 0, False, 0, 0, 0, 0, ALL, ALL, True, False, ALL, ALL, False,
+)]  # fmt: skip
+_NO_MEMBER = Member._make(_NO_ROWS[0][2:])
+NO_GROUP = Group(0, _NO_MEMBER, _NO_MEMBER, ())
 
 
 class Values(NamedTuple):
