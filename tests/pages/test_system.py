@@ -175,6 +175,7 @@ def test_metrics_are_for_this_machine_only(client):
     assert 'vitrine_requests_total{method="GET",route="/healthz",status="2xx"} 1.0' in text
     assert "vitrine_outbox_waiting 0.0" in text
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 404
+    assert client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 404
 
 
 def test_t70_metrics_labels_are_patterns(client):

@@ -70,8 +70,12 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 @guards.public
 def metrics() -> Response:
-    """Prometheus text of this worker, for scrapers on the same machine; unknown to everybody else."""
-    if not request.remote_addr or not ip_address(request.remote_addr).is_loopback:
+    """Prometheus text of this worker, for scrapers on the same machine; unknown to everybody else.
+
+    Behind a proxy on this machine that TRUSTED_PROXIES does not name, everybody seems local: what was forwarded is not.
+    """
+    is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    if is_forwarded or not request.remote_addr or not ip_address(request.remote_addr).is_loopback:
         abort(404)
     registry, gauges = current_app.extensions["vitrine_metrics"]
     for name, value in health.load_gauges(_request.context()).items():
