@@ -1,110 +1,127 @@
-"""Linking accounts: the checks and writes that every way to link ends in. Here by the operator's word (import, demo).
+"""What members do with linked accounts: the page, the proof, link, unlink, make primary, silent, leave, the nudge.
 
-What a link holds back is decided in policies.holding; it is written on the linked account's row and goes with it (S51).
+The parts: link_proof.py (fresh log-in to the other account), link_rehearsal.py (before it is confirmed), link_verbs.py
+(what is written), link_leave.py (D18, D6). By the operator's word: link_operator.py.
 """
 
 from __future__ import annotations
 
-from policies import holding
-from policies.errors import NotFound, Refused
-from policies.terms import Kind, State
-from policies.visibility import Gate
+from collections.abc import Collection
+
+from policies.errors import Refused
 from webapp.services.context import Context
-from webapp.store import audit, links, records
-from webapp.store.profiles import Group
-
-_LIVING = frozenset({State.ACTIVE.value, State.UNCLAIMED.value})
+from webapp.services.link_views import LeaveStep, LinksPage, Rehearsal
+from webapp.services.sessions import Session
 
 
-def link_by_operator(ctx: Context, primary_id: int, secondary_id: int, now: int) -> None:
-    """Link an account that is not linked to a personal one that is not linked under another; audited, without proof.
+def open_links(ctx: Context, session: Session, now: int) -> LinksPage:
+    """Settings > Linked accounts of the account that is logged in."""
+    raise Refused("rule_not_yet", "Not yet.")
 
-    Errors: NotFound; Refused with the rule's name.
+
+def prove_other(
+    ctx: Context, session: Session, email: str, password: str, now: int, *, address: str = ""
+) -> str:
+    """A fresh log-in to the other account in this browser, without ending this session; the token of its proof (S44).
+
+    `address`: the network the request comes from (throttle.remote_key). What this browser had pending is forgotten.
+    Errors: Invalid (`email`, `password`), TooMany, Refused (rule_recent_password, or a rule of policies.linking).
     """
-    with ctx.db.transaction():
-        link_pair(ctx, primary_id, secondary_id, now)
-        audit_link(ctx, primary_id, secondary_id, now, actor_id=None)
+    raise Refused("rule_not_yet", "Not yet.")
 
 
-def link_pair(ctx: Context, primary_id: int, secondary_id: int, now: int) -> None:
-    """Check the rules of mission.md 3 that speak of the two accounts alone, and write the link; inside a transaction.
+def rehearse(
+    ctx: Context, session: Session, token: str, now: int, *, primary_choice: str | None = None,
+    may_be_public: bool = False, silent: bool = False,
+) -> Rehearsal:
+    """What confirming would do. `primary_choice`: a key of `choose_primary`. Errors: LinkGone, Refused."""
+    raise Refused("rule_not_yet", "Not yet.")
 
-    Not checked: who asks, and what proof they brought. Errors: as link_by_operator.
+
+def link_accounts(
+    ctx: Context, session: Session, token: str, now: int, *, primary_choice: str | None = None,
+    may_be_public: bool = False, silent: bool = False,
+) -> str:
+    """Link the two accounts of the proof; the new id for this session's cookie (T10).
+
+    Errors: LinkGone; Refused (rule_recent_password, rule_choose_primary, or a rule of policies.linking).
     """
-    db = ctx.db
-    primary, secondary = _load(ctx, primary_id), _load(ctx, secondary_id)
-    gate = ctx.gate(max(primary.version, secondary.version))
-    _check(gate, primary, secondary)
-    linked = holding.link(
-        gate,
-        secondary.subject(secondary.primary),
-        links.load_edit_version(db, secondary_id),
-        links.load_edit_version(db, primary_id),
-    )
-    links.save_link(db, secondary_id, primary_id, linked.settings, linked.hold, False, now)
+    raise Refused("rule_not_yet", "Not yet.")
 
 
-def audit_link(ctx: Context, primary_id: int, secondary_id: int, now: int, *, actor_id: int | None) -> None:
-    """One audit row for each of the two accounts, neither naming the other (D5, I11)."""
-    by = "operator" if actor_id is None else "member"
-    for account_id, part in ((primary_id, "primary"), (secondary_id, "linked")):
-        audit.record(ctx.db, "account:link", now, actor_id=actor_id, subject_id=account_id, by=by, part=part)
+def cancel(ctx: Context, session: Session, token: str) -> None:
+    """Forget the proof that waits in this browser."""
+    raise Refused("rule_not_yet", "Not yet.")
 
 
-def set_silent(ctx: Context, secondary_id: int, silent: bool, now: int, *, actor_id: int | None = None) -> None:
-    """The box *Show as part of this profile* of a linked account (D5): silent when unticked. Audited.
+def rehearse_unlink(ctx: Context, session: Session, key: str, now: int) -> Rehearsal:
+    """What unlinking that row would do. Errors: NotFound, Refused."""
+    raise Refused("rule_not_yet", "Not yet.")
 
-    Errors: NotFound; Refused when it is not linked.
+
+def unlink(ctx: Context, session: Session, key: str, now: int) -> None:
+    """Unlink that row (S49-S51). Errors: NotFound, Refused (rule_recent_password, rule_only_primary_unlinks …)."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def rehearse_make_primary(ctx: Context, session: Session, key: str, now: int) -> Rehearsal:
+    """What making that row the primary would do. Errors: NotFound, Refused."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def make_primary(
+    ctx: Context, session: Session, key: str, now: int, *, copy: bool = False, accept: Collection[str] = ()
+) -> str:
+    """Make that row the primary; `accept`: names of offered fields. The new id for this session's cookie (T10).
+
+    Errors: NotFound, Refused.
     """
-    db = ctx.db
-    with db.transaction():
-        group = _load(ctx, secondary_id)
-        member = group.asked
-        if member.primary_id is None:
-            raise Refused("rule_is_linked", "This account is not linked.")
-        changed = holding.set_silent(
-            ctx.gate(group.version),
-            group.subject(group.primary),
-            group.subject(member),
-            links.load_hold(db, secondary_id),
-            links.load_edit_version(db, secondary_id),
-            links.load_edit_version(db, group.primary.id),
-            silent,
-        )
-        links.save_link(db, secondary_id, group.primary.id, changed.settings, changed.hold, silent, None)
-        audit.record(db, "account:silent", now, actor_id=actor_id, subject_id=secondary_id, silent=silent)
+    raise Refused("rule_not_yet", "Not yet.")
 
 
-def _load(ctx: Context, account_id: int) -> Group:
-    group = records.lock_group(ctx.db, account_id)
-    if group is None or group.asked.state not in _LIVING:
-        raise NotFound("There is no such account.")
-    return group
+def set_silent(ctx: Context, session: Session, key: str, silent: bool, now: int) -> None:
+    """The box *Show as part of this profile* of that row, silent when unticked (D5). Errors: NotFound, Refused."""
+    raise Refused("rule_not_yet", "Not yet.")
 
 
-def _check(gate: Gate, primary: Group, secondary: Group) -> None:
-    """The refusals in the order of mission.md 3; none names the other primary."""
-    if primary.primary.id == secondary.primary.id:
-        raise Refused("rule_not_same_group", "These accounts belong to one profile already.")
-    if primary.asked.primary_id is not None:
-        raise Refused("rule_only_primary_links", "This account is linked itself.", "Link to its primary.")
-    if secondary.asked.primary_id is not None:
-        raise Refused(
-            "rule_not_linked_elsewhere",
-            "This account is linked to another primary.",
-            "Unlink it from the other primary, then link it to the new one.",
-        )
-    if secondary.linked:
-        raise Refused(
-            "rule_not_two_primaries",
-            "Both accounts are primaries.",
-            "Remove the linked accounts from one so that it is no longer a primary.",
-        )
-    if gate.kind(primary.asked.domain_id) is Kind.MANAGED:
-        if gate.kind(secondary.asked.domain_id) is Kind.MANAGED:
-            raise Refused(
-                "rule_not_two_managed",
-                "Both accounts are managed by an organization.",
-                "Create a personal primary first, then link both to it.",
-            )
-        raise Refused("rule_primary_is_personal", "Only a personal account can be the primary.")
+def ask_to_leave(ctx: Context, session: Session, now: int) -> int | None:
+    """The account that is logged in asks to be taken out (D18): when it will be; None if it was done at once.
+
+    Errors: Refused (rule_recent_password, rule_is_linked, rule_asked_already, rule_asks_again_later).
+    """
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def open_mailed(ctx: Context, token: str, now: int) -> LeaveStep:
+    """What a mailed link ("this was not me", or "decline") will do; nothing is used up. Errors: LinkGone."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def leave_by_mail(ctx: Context, key: str, now: int) -> None:
+    """"This was not me": take the recipient's account out at once (D18). Errors: LinkGone."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def decline_by_mail(ctx: Context, key: str, now: int) -> None:
+    """The primary declines by the mailed link. Errors: LinkGone."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def decline_leave(ctx: Context, session: Session, key: str, now: int) -> None:
+    """The primary declines that row's request to leave (D18). Errors: NotFound, Refused."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def finish_leaves(ctx: Context, now: int) -> int:
+    """Take out the accounts whose seven days are over; how many. For the worker, every hour."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def object_to_reset(ctx: Context, session: Session, now: int) -> None:
+    """A linked personal account objects to what a flagged primary could do after a reset by mail (D6)."""
+    raise Refused("rule_not_yet", "Not yet.")
+
+
+def dismiss_nudge(ctx: Context, session: Session, now: int) -> None:
+    """S39: not shown to this account any more."""
+    raise Refused("rule_not_yet", "Not yet.")

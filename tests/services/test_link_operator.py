@@ -11,7 +11,7 @@ from policies.manager import PolicyManager
 from policies.terms import ALL
 from tests.conftest import NOW
 from webapp.services.context import Context, Site
-from webapp.services.linking import link_by_operator, set_silent
+from webapp.services.link_operator import link_by_operator, silence_by_operator
 from webapp.store import accounts
 from webapp.store.database import Database
 from webapp.store.policy import append_change
@@ -115,11 +115,11 @@ def test_accounts_that_are_gone_are_not_linked(ctx: Context, state: str) -> None
 def test_d5_the_silent_box_is_a_column_of_the_link(ctx: Context) -> None:
     first, second = account(ctx, "first"), account(ctx, "second")
     with pytest.raises(Refused):
-        set_silent(ctx, second, True, NOW)
+        silence_by_operator(ctx, second, True, NOW)
     link_by_operator(ctx, first, second, NOW)
-    set_silent(ctx, second, True, NOW)
+    silence_by_operator(ctx, second, True, NOW)
     assert row(ctx, second, "primary_id, linked_at, row_version") == (first, NOW, 3)
     assert bool(row(ctx, second, "silent")[0])
-    set_silent(ctx, second, False, NOW)
+    silence_by_operator(ctx, second, False, NOW)
     assert not row(ctx, second, "silent")[0]
     assert row(ctx, first, "row_version") == (4,)
