@@ -204,6 +204,6 @@ def primary_refusal(actor: Side, target: Side) -> str | None:
 # Leaving (D18).
 
 
-def leave_is_final(declined_at: int | None, now: int) -> bool:
-    """D18: a second request 30 days after a declined one cannot be declined."""
-    return declined_at is not None and now - declined_at >= LEAVE_AGAIN
+def leave_is_final(declined_request_at: int | None, now: int) -> bool:
+    """D18: 30 days after a request that was declined, the next one cannot be."""
+    return declined_request_at is not None and now - declined_request_at >= LEAVE_AGAIN

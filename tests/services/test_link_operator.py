@@ -99,7 +99,7 @@ def test_refusals_name_their_rule_and_change_nothing(ctx: Context) -> None:
             link_by_operator(ctx, *pair, NOW)
         rules[name] = refused.value.rule
     assert rules == {
-        "itself": "rule_not_same_group", "same group": "rule_not_same_group", "linked": "rule_only_primary_links",
+        "itself": "rule_not_itself", "same group": "rule_not_same_group", "linked": "rule_only_primary_links",
         "elsewhere": "rule_not_linked_elsewhere", "two primaries": "rule_not_two_primaries",
     }  # fmt: skip
     assert (ctx.db.rows("SELECT * FROM account ORDER BY id"), ctx.db.rows("SELECT * FROM audit")) == before
