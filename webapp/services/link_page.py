@@ -7,7 +7,7 @@ from collections.abc import Callable
 from policies.errors import NotFound, Refused
 from policies.linking import LEAVE_AGAIN, LEAVE_WAIT, Standing, reset_refusal, wait_until
 from policies.linking_texts import TEXTS
-from policies.terms import Kind
+from policies.terms import Kind, Viewer
 from policies.visibility import Gate, display_name
 from webapp.services.context import Context
 from webapp.services.link_leave import may_object
@@ -45,7 +45,7 @@ def open_links(ctx: Context, session: Session, now: int) -> LinksPage:
         is_flagged=primary.is_flagged and not is_weak,
         may_link=not why_not_link,
         why_not_link=why_not_link,
-        nudge=actor.is_free and not links.has_event(ctx.db, "nudge:dismiss", session.account_id),
+        nudge=actor.is_free and may_nudge(ctx, session.viewer),
         pending=_pending(ctx, session, now),
         is_recent=session.is_recent(now),
         may_leave=is_linked and (request is None or (not is_leaving and now - request.created_at >= LEAVE_AGAIN)),
@@ -53,7 +53,14 @@ def open_links(ctx: Context, session: Session, now: int) -> LinksPage:
         leaves_for_good=request is not None and is_leaving and request.final,
         wait_until=wait_until(primary) if waits else None,
         may_object=may_object(ctx, group, now),
+        is_objecting=is_linked and link_proofs.objects(ctx.db, session.account_id),
     )
+
+
+def may_nudge(ctx: Context, viewer: Viewer) -> bool:
+    """S39: whether somebody is told of linking: who is not linked to a primary and has not sent that away."""
+    me = viewer.account_id
+    return me is not None and viewer.profile_id == me and not links.has_event(ctx.db, "nudge:dismiss", me)
 
 
 def label_of(party: Party) -> str:

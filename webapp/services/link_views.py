@@ -47,7 +47,7 @@ class LinksPage:
     standing: "unlinked" | "primary" | "linked" | "linked-managed"
     may_leave, leaves_at: D18, of the account that is logged in; `left_final`: the primary cannot decline
     wait_until: of a flagged primary whose password was reset by mail: its verbs wait until then (D6)
-    may_object: D6, of a linked personal account while that wait runs
+    may_object, is_objecting: D6, of a linked personal account while that wait runs; its objection can be taken back
     """
 
     rows: tuple[LinkRow, ...]
@@ -63,6 +63,7 @@ class LinksPage:
     leaves_for_good: bool = False
     wait_until: int | None = None
     may_object: bool = False
+    is_objecting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ def link_accounts(
             if took_over:
                 note(ctx, "account:primary", account_id, now, actor_id=me, part=part)
             proofs.cancel_for_account(ctx.db, account_id, link_proofs.LINK)
+        if silent:
+            note(ctx, "account:silent", joined_id, now, actor_id=me, silent=True)
         parties = links.load_parties(ctx.db, sorted(pair.parties))
         if took_over:
             link_mail.tell_primary(ctx, list(parties.values()), primary_id, joined_id, now)
