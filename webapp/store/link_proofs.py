@@ -78,6 +78,12 @@ def has_objection(db: Database, primary_id: int, since: int) -> bool:
     return row is not None
 
 
+def objects(db: Database, objector_id: int) -> bool:
+    """Whether the account objects."""
+    row = db.row(f"SELECT 1 FROM proof WHERE {_IS_OBJECT} AND other_account_id = ? LIMIT 1", (objector_id,))
+    return row is not None
+
+
 def withdraw(db: Database, objector_id: int) -> int:
     """Take back what the account objected to; how many rows."""
     sql = f"DELETE FROM proof WHERE {_IS_OBJECT} AND other_account_id = ?"
