@@ -31,10 +31,11 @@ from webapp.store.profiles import load_group_of
 
 DOMAINS = ("home.example", "one.example", "two.example")
 ORGANIZATIONS = ("one", "two")
-FIELDS = ("full_name", "location", "email", "bio", "stats", "kudos", "activity")
+FIELDS = ("full_name", "location", "stats", "kudos")
 NAMES = ("ann", "bob", "cat", "dan", "eve", "fay")
 COUNTERS = ("answers", "likes_received", "peer_kudos")
 who = st.integers(0, len(NAMES) - 1)
+wild = st.integers(0, 3).map(lambda one: one == 0)
 
 
 class LinkWorld(World):
@@ -55,8 +56,9 @@ class LinkMachine(RuleBasedStateMachine):
     ctx: Context
 
     @initialize(homes=st.lists(st.sampled_from(DOMAINS), min_size=len(NAMES), max_size=len(NAMES)),
-                private=st.integers(0, 63), numbers=st.lists(st.integers(0, 60), min_size=18, max_size=18))
-    def start(self, homes: list[str], private: int, numbers: list[int]) -> None:
+                private=st.integers(0, 63), hidden=st.integers(0, 63),
+                numbers=st.lists(st.integers(0, 60), min_size=18, max_size=18))
+    def start(self, homes: list[str], private: int, hidden: int, numbers: list[int]) -> None:
         wipe(self.ctx)
         self.now = NOW
         db = self.ctx.db
@@ -77,7 +79,9 @@ class LinkMachine(RuleBasedStateMachine):
             )
             self.ids.append(made)
             self.world.rows[made] = Row(made, domain_id, Settings(db.policy_version()))
-            if private >> number & 1:
+            if hidden >> number & 1:
+                self.write_choice(self.world.rows[made], "stats", Level.ONLY_YOU)
+            if private >> number & 1 and numbers[number] % 2:
                 privacy.save_privacy(self.ctx, viewing.load_viewer(self.ctx, made), {"privacy": "private"}, self.now)
                 self.world.set_private(self.world.rows[made], True, False)
         people.gave(db, self.ids[0], self.ids[1])
@@ -212,22 +216,22 @@ class LinkMachine(RuleBasedStateMachine):
         else:
             self.never_widens(done)
 
-    @rule(x=who, y=who)
-    def unlink(self, x: int, y: int) -> None:
-        self.on_row(x, y, unlink_refusal, lambda session, key: linking.unlink(self.ctx, session, key, self.now),
+    @rule(x=who, y=who, wild=wild)
+    def unlink(self, x: int, y: int, wild: bool) -> None:
+        self.on_row(x, y, wild, unlink_refusal, lambda session, key: linking.unlink(self.ctx, session, key, self.now),
                     self.world.unlink, back=True)
 
-    @rule(x=who, y=who)
-    def make_primary(self, x: int, y: int) -> None:
+    @rule(x=who, y=who, wild=wild)
+    def make_primary(self, x: int, y: int, wild: bool) -> None:
         def refusal(actor: Side, target: Side) -> str | None:
             silent = self.world.rows[target.account].silent
             return primary_refusal(actor, target) or ("rule_primary_is_shown" if silent else None)
 
-        self.on_row(x, y, refusal, lambda session, key: linking.make_primary(self.ctx, session, key, self.now),
+        self.on_row(x, y, wild, refusal, lambda session, key: linking.make_primary(self.ctx, session, key, self.now),
                     self.world.make_primary)
 
-    @rule(x=who, y=who, silent=st.booleans())
-    def silence(self, x: int, y: int, silent: bool) -> None:
+    @rule(x=who, y=who, wild=wild, silent=st.booleans())
+    def silence(self, x: int, y: int, wild: bool, silent: bool) -> None:
         def refusal(actor: Side, target: Side) -> str | None:
             if target.standing is not Standing.LINKED:
                 return "rule_is_linked"
@@ -238,26 +242,31 @@ class LinkMachine(RuleBasedStateMachine):
             return "rule_managed_session_is_weakest" if not silent and actor.kind == "managed" else None
 
         self.on_row(
-            x, y, refusal, lambda session, key: linking.set_silent(self.ctx, session, key, silent, self.now),
+            x, y, wild, refusal, lambda session, key: linking.set_silent(self.ctx, session, key, silent, self.now),
             lambda row: self.world.set_silent(row, silent), back=silent,
         )
 
     def on_row(
-        self, x: int, y: int, refusal: Callable[[Side, Side], str | None], act: Callable[[Any, str], object],
-        model: Callable[[Row], object], *, back: bool = False,
+        self, x: int, y: int, wild: bool, refusal: Callable[[Side, Side], str | None],
+        act: Callable[[Any, str], object], model: Callable[[Row], object], *, back: bool = False,
     ) -> None:
-        """A verb of X's session on the row of Y, where X sees one."""
+        """A verb of X's session on the row of Y, where X sees one; not `wild`: of a primary on one linked to it."""
         actor, target = self.row(x), self.row(y)
+        heads = [row for row in self.world.rows.values() if self.world.linked(row)]
+        if heads and not wild:
+            actor = heads[x % len(heads)]
+            target = self.world.linked(actor)[y % len(self.world.linked(actor))]
         session = by.log_in(self.ctx, actor.id, self.now + 10)
         keys = {row.handle: row.key for row in by.page(self.ctx, session, self.now + 10).rows}
         weak = actor.primary is not None and self.world.is_managed(actor)
         group = [actor] if weak else self.world.group(actor)
         assert set(keys) == {NAMES[self.ids.index(row.id)] for row in group}
-        if NAMES[y] not in keys:
+        handle = NAMES[self.ids.index(target.id)]
+        if handle not in keys:
             return
         self.before = self.look()
         expected = refusal(self.side(actor), self.side(target))
-        done = self.attempt(expected, lambda: act(session, keys[NAMES[y]]), lambda: model(target))
+        done = self.attempt(expected, lambda: act(session, keys[handle]), lambda: model(target))
         self.never_widens(done, back)
 
     @rule(x=who)
@@ -299,19 +308,19 @@ class LinkMachine(RuleBasedStateMachine):
 
     @rule(x=who, field=st.sampled_from(FIELDS), level=st.sampled_from(list(Level)))
     def choose(self, x: int, field: str, level: Level) -> None:
-        row, db = self.row(x), self.ctx.db
+        if refusal_of(lambda: self.write_choice(self.row(x), field, level)) is None:
+            self.acted()
+
+    def write_choice(self, row: Row, field: str, level: Level) -> None:
+        db = self.ctx.db
         with db.transaction():
             group = records.lock_group(db, row.id)
             assert group is not None
-            try:
-                settings = holding.choose(self.ctx.gate(), group.subject(group.asked), field, level)
-            except Refused:
-                return
+            settings = holding.choose(self.ctx.gate(), group.subject(group.asked), field, level)
             records.save(db, row.id, settings, {})
             if row.primary is None:
                 records.free_links(db, row.id)
         self.world.choose(row, field, level)
-        self.acted()
 
     @rule(domain=st.sampled_from(DOMAINS[1:]), organization=st.sampled_from([None, *ORGANIZATIONS]))
     def verify(self, domain: str, organization: str | None) -> None:
