@@ -72,6 +72,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The primary holds the group together and cannot leave it.",
         "Make another personal account the primary first, or unlink the others.",
     ),
+    "rule_primary_closes_last": (
+        "Other accounts are linked to this one.",
+        "Make another personal account the primary first, or unlink the others.",
+    ),
     "rule_asked_already": ("You have asked to take this account out already.", "Wait for the day that you were told."),
     "rule_asks_again_later": (
         "The primary declined not long ago.", "Ask again 30 days after that; it cannot be declined then."

@@ -25,9 +25,10 @@ from tests.services import people
 from webapp.ops.doctor import MEANING
 from webapp.services import editing, linking, privacy, viewing
 from webapp.services.context import Context
+from webapp.services.link_views import Rehearsal
 from webapp.store import invariants, records
 from webapp.store import totals as totals_store
-from webapp.store.profiles import load_group_of
+from webapp.store.profiles import load_group, load_group_of
 
 DOMAINS = ("home.example", "one.example", "two.example")
 ORGANIZATIONS = ("one", "two")
@@ -144,6 +145,16 @@ class LinkMachine(RuleBasedStateMachine):
         earned = self.ctx.manager.milestones("answers", expected[0])
         assert earned == tuple(n for n in self.ctx.manager.ladder("answers") if n <= expected[0]), "I7"
 
+    def is_as_told(self, told: Rehearsal) -> None:
+        """D4: the profile is what the rehearsal said it would be."""
+        group = load_group(self.ctx.db, told.address.removeprefix("/u/"))
+        assert group is not None
+        assert group.asked.primary_id is None
+        sums = totals_store.load_sums(self.ctx.db, group.ids, group.shown_ids, True, True)
+        shown = {total.metric: total.value for total in told.together.totals}
+        assert {name: getattr(sums, name) for name in shown} == shown
+        assert (told.privacy == "private") == group.subject(group.primary).private
+
     # acting
 
     def row(self, index: int) -> Row:
@@ -194,9 +205,12 @@ class LinkMachine(RuleBasedStateMachine):
         def act() -> None:
             token = by.prove(self.ctx, session, NAMES[y], self.now)
             choice = by.pick(self.ctx, session, own.id if first else other.id)
-            linking.link_accounts(
-                self.ctx, session, token, self.now, primary_choice=choice, silent=silent, may_be_public=public
-            )
+            choices: dict[str, Any] = {"primary_choice": choice, "silent": silent, "may_be_public": public}
+            if outcome is not Outcome.CHOOSE:
+                choices.pop("primary_choice")
+            told = linking.rehearse(self.ctx, session, token, self.now, **choices)
+            linking.link_accounts(self.ctx, session, token, self.now, **choices)
+            self.is_as_told(told)
 
         def model() -> None:
             joins_own = outcome is Outcome.JOINS_OWN or (outcome is Outcome.CHOOSE and first)

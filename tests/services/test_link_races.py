@@ -16,7 +16,7 @@ from tests.conftest import NOW
 from tests.services import linkers as by
 from tests.services import people
 from webapp.ops.doctor import MEANING, examine
-from webapp.services import link_page, linking, sessions
+from webapp.services import editing, link_page, linking, sessions
 from webapp.services.context import Context
 from webapp.store import invariants
 from webapp.store.totals import load_sums
@@ -55,7 +55,7 @@ class Crowd:
     def work(self, number: int, count: int) -> None:
         pick = random.Random(self.seed * 100 + number)
         for step in range(count):
-            verb = pick.choice(["link", "link", "unlink", "make_primary", "silent", "rehearse", "leave"])
+            verb = pick.choice(["link", "link", "unlink", "make_primary", "silent", "rehearse", "leave", "edit"])
             try:
                 self.act(pick, verb, NOW + step, f"192.0.2.{number}")
                 self.met[f"{verb} done"] += 1
@@ -85,6 +85,8 @@ class Crowd:
                 ctx, session, token, now, primary_choice=choice, silent=pick.random() < 0.2,
                 may_be_public=pick.random() < 0.5,
             )
+        elif verb == "edit":
+            editing.save_about(ctx, session.viewer, {"bio": f"Text {now}"}, now)
         elif verb == "leave":
             linking.ask_to_leave(ctx, session, now)
             linking.finish_leaves(ctx, now + 7 * 86_400)

@@ -302,3 +302,22 @@ def test_d9_likes_and_kudos_of_ones_own_stop_counting_while_linked(ctx: Context)
     kudos = people.see(ctx, "bob").kudos
     assert kudos is not None
     assert kudos.received == 2
+
+
+def test_d22_a_primary_closes_only_after_its_group_is_dissolved_or_handed_on(ctx: Context) -> None:
+    ann, bob = by.member(ctx.db, "ann"), by.member(ctx.db, "bob")
+    by.member(ctx.db, "cat")
+    before = by.dump(ctx.db)
+    session = by.log_in(ctx, ann)
+    session = by.link(ctx, session, "bob", primary_choice=by.pick(ctx, session, ann))
+    session = by.link(ctx, session, "cat")
+    with ctx.db.transaction(), pytest.raises(Refused) as refusal:
+        linking.check_may_close(ctx, ann)
+    assert refusal.value.rule == "rule_primary_closes_last"
+    with pytest.raises(Refused):
+        linking.dissolve(ctx, by.log_in(ctx, bob), NOW)
+    assert linking.dissolve(ctx, session, NOW) == 2
+    with ctx.db.transaction():
+        linking.check_may_close(ctx, ann)
+    assert by.dump(ctx.db) == before
+    assert list(examine(ctx)) == []

@@ -21,7 +21,7 @@ from policies.linking_texts import refused
 from policies.terms import Kind, Level
 from webapp.services import tokens
 from webapp.services.context import Context
-from webapp.services.link_verbs import lock_group, lock_pair, refuse_unless, side_of
+from webapp.services.link_verbs import lock_group, lock_pair, member_of, refuse_unless, side_of
 from webapp.services.sessions import Session
 from webapp.services.tokens import LinkGone
 from webapp.store import audit, link_proofs, links, records
@@ -116,9 +116,17 @@ def find_row(ctx: Context, session: Session, key: str) -> Row:
     is_weak = is_managed(ctx, group) and group.asked.primary_id is not None
     for member in (group.asked,) if is_weak else (group.primary, *group.linked):
         if hmac.compare_digest(row_key(ctx, group.primary.id, member.id).encode(), key.encode()):
-            break
-    else:
-        raise NotFound
+            return _row(ctx, group, member)
+    raise NotFound
+
+
+def row_of(ctx: Context, session: Session, account_id: int) -> Row:
+    """The row of that account in the own group, locked. Errors: NotFound."""
+    group = lock_group(ctx, session.account_id)
+    return _row(ctx, group, member_of(group, account_id))
+
+
+def _row(ctx: Context, group: Group, member: Member) -> Row:
     parties = links.load_parties(ctx.db, group.ids)
     gate = ctx.gate(group.version)
     actor, side = (side_of(ctx, gate, group, parties[one.id]) for one in (group.asked, member))

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from policies import holding
 from policies.errors import Invalid, Refused
 from policies.linking import Outcome
+from policies.linking_texts import refused
 from policies.terms import State
 from webapp.services import accounts, emails, link_mail, link_verbs, passwords, throttle, tokens
 from webapp.services.context import Context
@@ -37,6 +38,7 @@ from webapp.services.link_steps import (
     note_refusal,
     offered_levels,
     renew,
+    row_of,
     settle_choice,
     shown_content,
 )
@@ -46,9 +48,10 @@ from webapp.store import accounts as account_store
 from webapp.store import link_proofs, links, proofs, records
 
 __all__ = [
-    "ask_to_leave", "cancel", "decline_by_mail", "decline_leave", "dismiss_nudge", "finish_leaves", "leave_by_mail",
-    "link_accounts", "make_primary", "object_to_reset", "open_links", "open_mailed", "prove_other", "rehearse",
-    "rehearse_make_primary", "rehearse_unlink", "set_silent", "unlink", "withdraw_objection",
+    "ask_to_leave", "cancel", "check_may_close", "decline_by_mail", "decline_leave", "dismiss_nudge", "dissolve",
+    "finish_leaves", "leave_by_mail", "link_accounts", "make_primary", "object_to_reset", "open_links", "open_mailed",
+    "prove_other", "rehearse", "rehearse_make_primary", "rehearse_unlink", "set_silent", "unlink",
+    "withdraw_objection",
 ]  # fmt: skip
 
 
@@ -132,6 +135,22 @@ def unlink(ctx: Context, session: Session, key: str, now: int) -> None:
         link_mail.tell_unlinked(ctx, [row.parties[row.group.primary.id], row.parties[row.member.id]], now)
 
 
+def dissolve(ctx: Context, session: Session, now: int) -> int:
+    """Unlink every account from the primary that is logged in, before it is closed (D22); how many.
+
+    Errors: Refused (rule_recent_password, rule_only_primary_unlinks, D6's).
+    """
+    accounts.require_recent(session, now)
+    with ctx.db.transaction():
+        linked = [member.id for member in lock_group(ctx, session.account_id).linked]
+        for account_id in linked or [session.account_id]:
+            row = row_of(ctx, session, account_id)
+            check_unlink(row, now)
+            link_verbs.unlink(ctx, row.group, row.member, now, actor_id=session.account_id)
+            link_mail.tell_unlinked(ctx, [row.parties[row.group.primary.id], row.parties[account_id]], now)
+    return len(linked)
+
+
 def make_primary(
     ctx: Context, session: Session, key: str, now: int, *, copy: bool = False, accept: Collection[str] = ()
 ) -> str:
@@ -174,6 +193,14 @@ def set_silent(ctx: Context, session: Session, key: str, silent: bool, now: int)
             return
         link_verbs.write_silent(ctx, row.group, row.member, silent)
         note(ctx, "account:silent", row.member.id, now, actor_id=session.account_id, silent=silent)
+
+
+def check_may_close(ctx: Context, account_id: int) -> None:
+    """D22, asked before an account is closed or deleted, under the link guard: a primary's owner first picks another
+    primary or dissolves the group. Errors: Refused (rule_primary_closes_last), NotFound."""
+    group = lock_group(ctx, account_id)
+    if group.asked.primary_id is None and group.linked:
+        raise refused("rule_primary_closes_last")
 
 
 def dismiss_nudge(ctx: Context, session: Session, now: int) -> None:
