@@ -61,9 +61,11 @@ def test_first_time_the_page_shows_one_account_and_what_linking_does(sally):
     assert tree.css_first(".impact").text() == "27"
 
 
-def test_s39_the_nudge_goes_for_good(sally):
+def test_s39_the_nudge_goes_for_good(sally, app):
+    assert 'id="nudge"' in sally.get("/u/sally").text
+    assert 'id="nudge"' not in sally.get("/u/sally?as=anyone").text + Browser(app, OLD).get("/u/sally").text
     assert sally.post(f"{HOME}/nudge", fragment=True).data == b""
-    assert 'id="nudge"' not in sally.get().text
+    assert 'id="nudge"' not in sally.get().text + sally.get("/u/sally").text
     assert sally.post(f"{HOME}/nudge").headers["Location"] == HOME
 
 
@@ -118,6 +120,39 @@ def test_d6_a_flagged_primary_is_told(app, ctx, sally):
     page = sally.get().text
     assert "managed now" in page
     assert HTMLParser(page).css_first("[data-account=sal] a").text(strip=True) == "Make primary"
+
+
+def test_d6_the_flag_is_told_on_every_page_but_not_to_a_managed_session(app, ctx, sally):
+    sally.link(OLD, primary=key_of(sally, SALLY))
+    sally.link(ACME)
+    banner = "make a personal account the primary"
+    assert banner not in sally.get("/u/sally").text
+    verify_domain(ctx, "home.example", organization=3)
+    assert banner in sally.get("/u/sally").text
+    assert banner in sally.get("/settings/security").text
+    assert banner in Browser(app, OLD).get("/settings/security").text
+    assert banner not in Browser(app, ACME).get("/settings/security").text
+    assert banner not in app.test_client().get("/u/sally").text
+
+
+def test_d6_a_linked_personal_account_objects_after_a_reset_and_takes_it_back(app, ctx, at, sally):
+    sally.link(OLD, primary=key_of(sally, SALLY))
+    verify_domain(ctx, "home.example", organization=3)
+    ctx.db.execute("UPDATE account SET reset_at = ? WHERE handle = 'sally'", (at.now,))
+    key = sally.keys().get("sal", "")
+    assert "waits until" in sally.get().text
+    assert not HTMLParser(sally.get().text).css("a.bad")
+    sal = Browser(app, OLD)
+    assert "I object" in sal.get().text
+    answer = sal.post(f"{HOME}/object", fragment=True)
+    assert "You objected" in answer.text
+    assert "I object" not in answer.text
+    at.now += 8 * 86_400
+    sally = Browser(app, SALLY)
+    assert sally.post(f"{HOME}/{key}/unlink").status_code == 422
+    assert Browser(app, OLD).post(f"{HOME}/withdraw").headers["Location"] == f"{HOME}?done=withdrawn"
+    assert sally.post(f"{HOME}/{key}/unlink").status_code == 303
+    assert Browser(app, OLD).post(f"{HOME}/withdraw").status_code == 422
 
 
 def key_of(browser: Browser, email: str) -> str:
