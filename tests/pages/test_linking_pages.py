@@ -75,6 +75,7 @@ def test_the_primary_is_marked_and_each_row_says_its_kind(sally, ctx):
     assert [row.attributes["data-account"] for row in tree.css("[data-primary]")] == ["sally"]
     worker = tree.css_first("[data-account=worker]")
     assert "Managed by Org 1" in worker.text()
+    assert "@worker, 3 answers. Linked" in worker.text()
     assert "PRIMARY" not in worker.text()
     assert "PRIMARY" in tree.css_first("[data-account=sally]").text()
     assert tree.css_first(".impact").text() == "30"

@@ -9,16 +9,21 @@ from policies.linking import LEAVE_AGAIN, LEAVE_WAIT, Standing, reset_refusal, w
 from policies.linking_texts import TEXTS
 from policies.terms import Kind, Viewer
 from policies.visibility import Gate, display_name
+from webapp.services import totals
 from webapp.services.context import Context
 from webapp.services.link_leave import may_object
 from webapp.services.link_steps import Row, check_make_primary, check_silent, check_unlink, row_key
 from webapp.services.link_verbs import side_of
-from webapp.services.link_views import LinkRow, LinksPage, Pending
+from webapp.services.link_views import LinkRow, LinksPage, Pending, TotalRef
 from webapp.services.notes import avatar_view
 from webapp.services.sessions import Session
 from webapp.store import accounts, link_proofs, links
+from webapp.store import totals as totals_store
 from webapp.store.links import Party
 from webapp.store.profiles import Group, load_group_of
+
+#: What a row says of its account, the first two that are not 0.
+_BRINGS = ("answers", "courses_completed", "articles", "accepted_solutions", "likes_received", "peer_kudos")
 
 
 def open_links(ctx: Context, session: Session, now: int) -> LinksPage:
@@ -92,9 +97,17 @@ def _view(ctx: Context, gate: Gate, row: Row, now: int) -> LinkRow:
         may_unlink=not why_not_unlink,
         why_not_unlink=why_not_unlink,
         may_set_silent=not _refusal(lambda: check_silent(row, not party.silent)),
+        did=_did(ctx, party.id),
         leaves_at=request.created_at + LEAVE_WAIT if request is not None and is_leaving else None,
         may_decline=request is not None and is_leaving and not request.final and row.actor.is_primary,
     )
+
+
+def _did(ctx: Context, account_id: int) -> tuple[TotalRef, ...]:
+    """The first two totals of an account that are not 0."""
+    own = totals.totals_of(totals_store.load_sums(ctx.db, (account_id,), (account_id,), True, True))
+    found = [(metric, own[metric]) for metric in _BRINGS if own.get(metric)]
+    return tuple(TotalRef(metric, n, totals.WORDS[metric][1 if n == 1 else 2]) for metric, n in found[:2])
 
 
 def _asked(check: Callable[[Row, int], None], row: Row, now: int) -> str:

@@ -28,6 +28,7 @@ class LinkRow:
     may_unlink: bool
     why_not_unlink: str
     may_set_silent: bool
+    did: tuple[TotalRef, ...] = ()  # what this account alone brings: its first totals, two at most
     leaves_at: int | None = None    # asked to leave (D18): unlinked then unless declined
     may_decline: bool = False
 
