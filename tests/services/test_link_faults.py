@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from policies import holding, linking
+from policies.manager import PolicyManager
 from policies.terms import LinkHold
 from tests.services import test_link_attacks as attacks
 from tests.services import test_linking as verbs
 from tests.services.test_link_machine import run
+from tests.services.test_link_races import Crowd
 from webapp.services import accounts, link_leave, link_mail, link_page, link_steps, link_verbs
 from webapp.services import linking as services
-from webapp.services.context import Context
-from webapp.store import links, proofs
+from webapp.services.context import Context, Site
+from webapp.store import links, proofs, records
+from webapp.store.database import Database
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Catch = Callable[[Context], None]
@@ -222,3 +225,16 @@ def test_a_planted_fault_is_caught(sqlite_ctx: Context, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", sorted(FAULTS.keys() - set(QUICK)))
 def test_every_planted_fault_is_caught(sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     check(sqlite_ctx, monkeypatch, name)
+
+
+@pytest.mark.long
+def test_t37_without_the_guard_and_the_locks_the_races_break_something(
+    postgres_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL only: a SQLite transaction is alone by itself."""
+    monkeypatch.setattr(Database, "link_guard", lambda self: None)
+    monkeypatch.setattr(links, "LOCK_PAIR", "SELECT ?, ?")
+    monkeypatch.setattr(records, "LOCK_GROUP", "SELECT ?")
+    crowd = Crowd(Context(postgres_db, PolicyManager(), Site()), 1)
+    crowd.run(4000)
+    assert crowd.broken
