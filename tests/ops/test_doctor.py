@@ -50,6 +50,15 @@ def test_every_statement_has_its_meaning():
 
 BREAK = {
     "I1 account 2 is linked to 99": ["UPDATE account SET primary_id = 99 WHERE id = 2"],
+    "I1 account 2 is linked to 1 without a date": ["UPDATE account SET linked_at = NULL WHERE id = 2"],
+    "S51 account 3 is not linked and still holds": ["UPDATE account SET link_edit_self = 0 WHERE id = 3"],
+    "I11 account 2 is linked to 1 without": [
+        f"INSERT INTO audit(at, event, subject_id, detail) VALUES ({NOW}, 'account:unlink', 2, '{{}}')",
+    ],
+    "I11 account 4 was linked and is not any more": [
+        "INSERT INTO audit(at, event, subject_id, detail)"
+        f" VALUES ({NOW}, 'account:link', 4, '{{\"part\": \"linked\"}}')",
+    ],
     "I2 account 2 is linked to 4, which is linked itself": [
         f"UPDATE account SET primary_id = 1, linked_at = {NOW - 400} WHERE id = 4",
         "UPDATE account SET primary_id = 4 WHERE id = 2",

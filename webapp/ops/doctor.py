@@ -21,6 +21,8 @@ from webapp.store.profiles import load_group_of
 #: What a breach of each statement means; {0} is the account (or row), {1} what it collides with.
 MEANING = {
     "link_to_nobody": "I1 account {0} is linked to {1}, which is not there",
+    "hold_without_link": "S51 account {0} is not linked and still holds what a link held",
+    "link_without_date": "I1 account {0} is linked to {1} without a date",
     "primary_is_linked": "I2 account {0} is linked to {1}, which is linked itself",
     "primary_is_deleted": "I2 account {0} is linked to {1}, and one of them is deleted",
     "primary_is_managed": "I3 account {0} is managed and was made the primary of {1}",
@@ -31,6 +33,7 @@ MEANING = {
     "base_version_ahead": "I10 account {0} has base version {1}, which the policy log has not reached",
     "log_ahead": "I10 policy change {0} is newer than the policy version",
     "link_not_audited": "I11 account {0} is linked to {1} without an audit row",
+    "unlink_not_audited": "I11 account {0} was linked and is not any more, without an audit row",
     "privacy_not_audited": "I11 account {0} is private without an audit row",
     "handle_not_owned": "D20 account {0} uses a handle that belongs to {1}",
 }

@@ -1,4 +1,6 @@
-"""What a browser has begun, in the signed cookie: opened links and the name typed at sign-up. Nothing secret is here.
+"""What a browser has begun, in the signed cookie: opened links and the name typed at sign-up.
+
+Nothing here is worth anything elsewhere: keys name proofs, and the token of a link works in its login session only.
 
 A mailed link's token is exchanged at once for the key of its proof, so that it stands in no referrer and no form (T14);
 the last step works only from this state (T12).
@@ -31,9 +33,15 @@ def require_opened(purpose: str) -> str:
     return opened(purpose) or abort(400)
 
 
-def remember(purpose: str, key: str) -> None:
-    """This browser opened a link; what it had opened before is forgotten."""
-    cookie["step"] = {"purpose": purpose, "key": key}
+def remember(purpose: str, key: str, note: str = "") -> None:
+    """This browser opened a link; what it had opened before is forgotten. `note`: a word for the page of the step."""
+    cookie["step"] = {"purpose": purpose, "key": key, "note": note}
+
+
+def noted() -> str:
+    """The word kept with the present step, or nothing."""
+    step = cookie.get("step")
+    return str(step.get("note", "")) if isinstance(step, dict) else ""
 
 
 def forget() -> None:
@@ -47,8 +55,20 @@ def typed_at_signup() -> tuple[str, str]:
     return (str(typed["mark"]), str(typed["name"])) if isinstance(typed, dict) else ("", "")
 
 
-def remember_signup(mark: str, name: str) -> None:
-    cookie["signup"] = {"mark": mark, "name": name}
+def remember_signup(mark: str, name: str, *, joining: bool = False) -> None:
+    """`joining`: the new account is made by somebody who is logged in, to be linked (S45)."""
+    cookie["signup"] = {"mark": mark, "name": name, "joining": joining}
+
+
+def is_joining() -> bool:
+    """Whether the sign-up that this browser began is to end in a link."""
+    typed = cookie.get("signup")
+    return isinstance(typed, dict) and bool(typed.get("joining"))
+
+
+def forget_signup() -> None:
+    """The account is made."""
+    cookie.pop("signup", None)
 
 
 def gone_page(again: str) -> Response:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
 from policies.errors import Conflict, Invalid
-from webapp.pages import _login, _request, _response, _steps, guards
+from webapp.pages import _login, _request, _response, _steps, guards, linking
 from webapp.pages._next import safe_next
 from webapp.services import accounts, recovery, sessions, signup, throttle, tokens
 from webapp.services.throttle import TooMany
@@ -108,6 +108,7 @@ def verify() -> Answer:
     mark, name = _steps.typed_at_signup()
     typed = _typed("handle", "name")
     context, now = _request.context(), _request.now()
+    step = signup.open_step(context, now, key, mark=mark, name=name)
     try:
         account_id = signup.finish(
             context, now, key, mark=mark, name=name, typed_name=typed["name"], handle=typed["handle"],
@@ -117,6 +118,9 @@ def verify() -> Answer:
         return _verify_form(error.errors, typed, 422)
     except Conflict:
         raise LinkGone from None
+    if _steps.is_joining() and step.is_same_browser and _request.is_signed_in():
+        _steps.forget_signup()
+        return linking.join_new(step.email, request.form.get("password", ""))
     return enter(sessions.start(context, account_id, now, device=_device(), way="signup"))
 
 

@@ -11,7 +11,7 @@ from policies.terms import ANONYMOUS, Viewer
 from webapp.pages import _drawn, _request, _response, guards
 from webapp.services import activity as activities
 from webapp.services import badges as all_badges
-from webapp.services import profiles
+from webapp.services import link_page, profiles
 from webapp.services.views import SECTIONS, Moved, ProfileView
 
 blueprint = Blueprint("profile", __name__)
@@ -111,7 +111,9 @@ def _whole(handle: str, section: str = "") -> Any:
                 return _response.page("profile/nothing.html", seen_as=_bar(found.handle, current, others))
             found = shown
         seen_as = _bar(found.handle, current, others)
-    return _response.page("profile/page.html", view=found, seen_as=seen_as, body=_drawn.draw(found))
+    body = _drawn.draw(found)
+    nudge = found.owner is not None and found.owner.linked == 1 and link_page.may_nudge(context, viewer)     # S39
+    return _response.page("profile/page.html", view=found, seen_as=seen_as, body=body, nudge=nudge)
 
 
 def _others(viewer: Viewer) -> dict[str, Viewer]:

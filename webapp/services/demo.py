@@ -19,7 +19,7 @@ from webapp.services.context import Context
 from webapp.services.demo_cast import ARTICLES, CAST, EVENTS, KUDOS, ORGANIZATION, TITLES, Role
 from webapp.services.demo_pictures import draw_picture
 from webapp.services.ingest import record_events, register_source
-from webapp.services.linking import link_by_operator, set_silent
+from webapp.services.link_operator import link_by_operator, silence_by_operator
 from webapp.store import accounts, audit, identities, policy, records
 from webapp.store import demo as store
 from webapp.store import ingest as ingest_store
@@ -87,7 +87,7 @@ def _fill(ctx: Context, now: int, chance: Random) -> None:
         if role.linked_to:
             link_by_operator(ctx, ids[role.linked_to], ids[role.handle], now)
             if role.silent:
-                set_silent(ctx, ids[role.handle], True, now)
+                silence_by_operator(ctx, ids[role.handle], True, now)
 
 
 def _verify_organization(ctx: Context, now: int) -> None:

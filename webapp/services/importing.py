@@ -19,7 +19,7 @@ from webapp.services import handles, links, tokens
 from webapp.services.context import Context
 from webapp.services.imported import bio_of, line_of, name_of
 from webapp.services.ingest import BATCH, Result, attach_identity, record_events, register_source
-from webapp.services.linking import link_by_operator
+from webapp.services.link_operator import link_by_operator
 from webapp.store import accounts, audit, identities
 from webapp.store import ingest as store
 from webapp.store import links as link_store

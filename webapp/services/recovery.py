@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.services import emails, mailer, passwords, sessions, signup, throttle, tokens
+from webapp.services import emails, link_mail, mailer, passwords, sessions, signup, throttle, tokens
 from webapp.services.context import Context
 from webapp.services.tokens import LinkGone
 from webapp.store import accounts, audit, proofs
@@ -75,6 +75,7 @@ def finish_reset(ctx: Context, now: int, key: str, password: str) -> None:
         mailer.queue(
             ctx, account.email or "", "password_changed", now, handle=account.handle, link=mailer.link(ctx, "/reset")
         )
+        link_mail.tell_reset(ctx, account.id, now)
 
 
 def accept_terms(ctx: Context, account: Login, terms: str, now: int) -> None:

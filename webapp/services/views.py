@@ -251,3 +251,4 @@ class MemberBar:
     avatar: AvatarView
     is_admin: bool
     csrf_token: str = ""
+    is_flagged: bool = False        # the primary of their linked accounts turned managed (D6)

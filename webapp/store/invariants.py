@@ -7,6 +7,7 @@ from typing import Any
 
 import peewee
 
+from policies.terms import ALL
 from webapp.store.database import Database
 
 #: name -> statement whose rows are the breaches: (id, what it collides with).
@@ -15,6 +16,11 @@ BREACHES: Mapping[str, str] = {
     "link_to_nobody": """
         SELECT m.id, m.primary_id FROM account m LEFT JOIN account p ON p.id = m.primary_id
         WHERE m.primary_id IS NOT NULL AND (p.id IS NULL OR p.id = m.id)""",
+    # S51: what a link holds back is gone with it.
+    "hold_without_link": f"""
+        SELECT id, id FROM account WHERE primary_id IS NULL AND (linked_at IS NOT NULL OR silent OR link_private
+        OR link_cap_anyone <> {ALL} OR link_cap_org <> {ALL} OR link_edit_self IS NOT NULL)""",
+    "link_without_date": "SELECT id, primary_id FROM account WHERE primary_id IS NOT NULL AND linked_at IS NULL",
     # I2: exactly one primary, and it is an account that lives.
     "primary_is_linked": """
         SELECT m.id, p.id FROM account m JOIN account p ON p.id = m.primary_id
@@ -26,13 +32,13 @@ BREACHES: Mapping[str, str] = {
     "primary_is_managed": """
         SELECT p.id, m.id FROM account m JOIN account p ON p.id = m.primary_id
         JOIN email_domain d ON d.id = p.domain_id
-        WHERE d.organization_id IS NOT NULL AND d.verified_at <= m.linked_at""",
+        WHERE d.organization_id IS NOT NULL AND d.verified_at < m.linked_at""",
     # I4: the same, seen from a managed account: two managed ones were linked.
     "two_managed": """
         SELECT m.id, p.id FROM account m JOIN account p ON p.id = m.primary_id
         JOIN email_domain d ON d.id = p.domain_id JOIN email_domain e ON e.id = m.domain_id
         WHERE d.organization_id IS NOT NULL AND e.organization_id IS NOT NULL
-        AND d.verified_at <= m.linked_at AND e.verified_at <= m.linked_at""",
+        AND d.verified_at < m.linked_at AND e.verified_at < m.linked_at""",
     # I8: an event of a source is there once.
     "event_twice": """
         SELECT MIN(id), MAX(id) FROM activity GROUP BY source_id, external_id HAVING COUNT(*) > 1""",
@@ -49,8 +55,15 @@ BREACHES: Mapping[str, str] = {
         SELECT version, version FROM policy_change WHERE version > (SELECT version FROM policy_state WHERE id = 1)""",
     # I11: what must have its audit row.
     "link_not_audited": """
-        SELECT m.id, m.primary_id FROM account m WHERE m.primary_id IS NOT NULL AND NOT EXISTS
-        (SELECT 1 FROM audit a WHERE a.subject_id = m.id AND a.event IN ('account:link', 'account:primary'))""",
+        SELECT m.id, m.primary_id FROM account m WHERE m.primary_id IS NOT NULL AND COALESCE(
+        (SELECT a.event FROM audit a WHERE a.subject_id = m.id
+         AND a.event IN ('account:link', 'account:primary', 'account:unlink') ORDER BY a.id DESC LIMIT 1),
+        'account:unlink') = 'account:unlink'""",
+    "unlink_not_audited": """
+        SELECT m.id, m.id FROM account m JOIN audit a ON a.subject_id = m.id
+        WHERE m.primary_id IS NULL AND m.state <> 'deleted' AND a.event <> 'account:unlink'
+        AND a.detail LIKE '%"part": "linked"%' AND a.id = (SELECT MAX(b.id) FROM audit b WHERE b.subject_id = m.id
+        AND b.event IN ('account:link', 'account:primary', 'account:unlink'))""",
     "privacy_not_audited": """
         SELECT m.id, m.id FROM account m WHERE m.private AND m.state = 'active' AND NOT EXISTS
         (SELECT 1 FROM audit a WHERE a.subject_id = m.id

@@ -71,10 +71,13 @@ def cancel_for_email(db: Database, purpose: str, email_key: str) -> None:
 
 
 def cancel_for_account(db: Database, account_id: int, purpose: str | None = None) -> None:
-    """Drop every unused proof that an account takes part in, or those of one purpose."""
+    """Drop every unused proof that an account takes part in, or those of one purpose.
+
+    Without a purpose the ways out of a link group stay: a new password of one account is no answer to another (D18).
+    """
     db.execute(
         "DELETE FROM proof WHERE (account_id = ? OR other_account_id = ?) AND used_at IS NULL"
-        " AND (? = '' OR purpose = ?)",
+        " AND (purpose = ? OR (? = '' AND purpose <> 'leave'))",
         (account_id, account_id, purpose or "", purpose or ""),
     )
 
