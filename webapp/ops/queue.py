@@ -17,7 +17,7 @@ from huey import crontab
 from huey.api import Huey
 from huey.contrib.sql_huey import SqlStorage
 
-from webapp.services import accounts, mailer
+from webapp.services import accounts, mailer, people_index
 from webapp.services.context import Context
 
 log = logging.getLogger("vitrine.worker")
@@ -59,6 +59,7 @@ def make_queue(ctx: Context, clock: Callable[[], float] = time.time) -> Huey:
 #: name, when, the service call
 TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]], ...] = (
     ("sweep_accounts", crontab(minute="7"), accounts.sweep),
+    ("index_people", crontab(minute="*"), people_index.catch_up),
 )
 
 

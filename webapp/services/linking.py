@@ -9,6 +9,7 @@ from policies import holding
 from policies.errors import NotFound, Refused
 from policies.terms import Kind, State
 from policies.visibility import Gate
+from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.store import audit, links, records
 from webapp.store.profiles import Group
@@ -42,6 +43,7 @@ def link_pair(ctx: Context, primary_id: int, secondary_id: int, now: int) -> Non
         links.load_edit_version(db, primary_id),
     )
     links.save_link(db, secondary_id, primary_id, linked.settings, linked.hold, False, now)
+    people_index.refresh(ctx, [primary_id, secondary_id])
 
 
 def audit_link(ctx: Context, primary_id: int, secondary_id: int, now: int, *, actor_id: int | None) -> None:
@@ -72,6 +74,7 @@ def set_silent(ctx: Context, secondary_id: int, silent: bool, now: int, *, actor
             silent,
         )
         links.save_link(db, secondary_id, group.primary.id, changed.settings, changed.hold, silent, None)
+        people_index.refresh(ctx, [secondary_id])
         audit.record(db, "account:silent", now, actor_id=actor_id, subject_id=secondary_id, silent=silent)
 
 
