@@ -109,15 +109,19 @@ def test_s81_the_full_name_of_a_personal_account_is_fixed_and_says_why(sally: Br
 
 def test_t62_a_choice_holds_on_the_next_request_for_everybody(sally: Browser, visit, sqlite_ctx) -> None:  # noqa: F811
     nobody, stranger = visit(None), visit(make_account(sqlite_ctx.db, "stranger"))
+    send(sally, level__location=ANYONE)
     for browser in (nobody, stranger):
         assert "Lisbon" in browser.get("/u/sally").text
+        assert "/u/sally" in browser.get("/people?location=lisbon").text
     assert send(sally, level__location=ONLY_YOU, was__location=ANYONE).status_code == 303
     for browser in (nobody, stranger):
         assert "Lisbon" not in browser.get("/u/sally").text.replace("Europe/Lisbon", "")
         assert browser.get("/u/sally/about", **HTMX).text.count("Lisbon") == 1     # the time zone
+        assert "/u/sally" not in browser.get("/people?location=lisbon").text
     assert "Lisbon" in sally.get("/u/sally").text
     send(sally, level__location=ANYONE, was__location=ONLY_YOU)
     assert "Lisbon<" in nobody.get("/u/sally").text
+    assert "/u/sally" in nobody.get("/people?location=lisbon").text
 
 
 def test_t57_t62_a_hidden_picture_is_gone_at_its_address(sally: Browser, visit, sqlite_ctx) -> None:  # noqa: F811
