@@ -8,7 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.errors import Invalid, NotFound, Refused
-from webapp.services import emails, handles, mailer, passwords, people_index, recovery, sessions, signup, throttle, tokens
+from webapp.services import (
+    emails,
+    handles,
+    mailer,
+    passwords,
+    people_index,
+    recovery,
+    sessions,
+    signup,
+    throttle,
+    tokens,
+)
 from webapp.services.context import Context
 from webapp.services.sessions import Session, SessionView
 from webapp.store import accounts, audit, proofs

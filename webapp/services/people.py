@@ -21,9 +21,11 @@ from webapp.services import totals
 from webapp.services.context import Context
 from webapp.services.notes import avatar_view
 from webapp.services.people_index import Sight, fold
-from webapp.services.views import AvatarView, MilestoneView
+from webapp.services.views import AvatarView, MilestoneView, ShelfView
 from webapp.store import people as store
-from webapp.store.people import Found, Record, Search
+from webapp.store import people_cards as card_store
+from webapp.store.people import Found, Search
+from webapp.store.people_cards import Record
 
 PAGE = 50
 GEMS = 3
@@ -95,7 +97,7 @@ def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeopleP
     """A page of the directory; about ten statements, whatever is hidden."""
     view = Viewer(organizations=viewer.organizations)
     audiences = sorted(view.organizations)
-    slugs = store.load_slugs(ctx.db)
+    slugs = card_store.load_slugs(ctx.db)
     wish = _wish(asked, [slugs[number] for number in audiences if number in slugs], now)
     shown: list[tuple[Found, Sight, list[Record], bool]] = []
     gate: Gate | None = None
@@ -119,7 +121,7 @@ def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeopleP
         _cards(ctx, gate, shown),
         _cursor(shown[-1][0]) if more else None,
         bool(audiences),
-        tuple(store.load_organization_names(ctx.db, audiences)) if audiences else (),
+        tuple(card_store.load_organization_names(ctx.db, audiences)) if audiences else (),
     )
 
 
@@ -152,7 +154,7 @@ def _pass(
     ctx: Context, viewer: Viewer, view: Viewer, found: Sequence[Found], wish: _Wish, slugs: dict[int, str], now: int
 ) -> tuple[Gate, list[tuple[Found, Sight, list[Record], bool]]]:
     """The rows that the gate lets this viewer have now, as it shows them now."""
-    version, groups = store.load_groups(ctx.db, [row.profile_id for row in found])
+    version, groups = card_store.load_groups(ctx.db, [row.profile_id for row in found])
     gate = ctx.gate(version or None)
     sights: list[tuple[Found, Sight]] = []
     for row in found:
@@ -165,13 +167,13 @@ def _pass(
     for _, seen in sights:
         starts.append(len(wanted))
         wanted += seen.wanted(gate)
-    loaded = store.load_records(ctx.db, wanted)
-    held = store.load_designations(
+    loaded = card_store.load_records(ctx.db, wanted)
+    held = card_store.load_designations(
         ctx.db, [seen.group.shown_ids if seen.shows(gate, "certifications") else () for _, seen in sights]
     )
     days = {}
     if wish.search.since is not None:
-        days = store.load_last_days(
+        days = card_store.load_last_days(
             ctx.db, [seen.group.shown_ids if seen.shows(gate, "activity") else () for _, seen in sights]
         )
     passed = []
@@ -201,9 +203,8 @@ def _cards(
     rights = [
         (seen.shows(gate, "stats"), seen.shows(gate, "kudos"), seen.shows(gate, "badges")) for _, seen, _, _ in shown
     ]
-    sums = store.load_totals(
-        ctx.db, [(seen.group.ids, stats, kudos) for (_, seen, _, _), (stats, kudos, _) in zip(shown, rights, strict=True)]
-    )
+    wanted = [(row[1].group.ids, right[0], right[1]) for row, right in zip(shown, rights, strict=True)]
+    sums = card_store.load_totals(ctx.db, wanted)
     cards = []
     for (row, seen, records, is_certified), (stats, kudos, badges), amounts in zip(shown, rights, sums, strict=True):
         own = records[0]
@@ -218,10 +219,10 @@ def _cards(
     return tuple(cards)
 
 
-def _gems(shelves: Sequence[totals.ShelfView]) -> tuple[MilestoneView, ...]:
+def _gems(shelves: Sequence[ShelfView]) -> tuple[MilestoneView, ...]:
     """The highest milestone of each shelf, the three highest of those."""
-    highest = [max((gem for gem in shelf.gems if gem.earned), key=lambda gem: gem.value, default=None) for shelf in shelves]
-    found = sorted((gem for gem in highest if gem is not None), key=lambda gem: -gem.tier)
+    found = [[gem for gem in shelf.gems if gem.earned][-1] for shelf in shelves if shelf.gems[0].earned]
+    found.sort(key=lambda gem: -gem.tier)
     return tuple(found[:GEMS])
 
 
@@ -232,7 +233,8 @@ def _gem_words(gem: MilestoneView) -> str:
 
 def _cursor(row: Found) -> str:
     """The place of a row that was shown: its shown name's key and its handle, no id."""
-    return base64.urlsafe_b64encode(json.dumps([row.sort_key, row.handle], ensure_ascii=False).encode()).decode().rstrip("=")
+    place = json.dumps([row.sort_key, row.handle], ensure_ascii=False)
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
 def _place(cursor: str) -> tuple[str, str]:

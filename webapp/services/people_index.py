@@ -17,7 +17,9 @@ from policies.visibility import Gate, display_name
 from webapp.services.context import Context
 from webapp.services.notes import LIVE
 from webapp.store import people as store
-from webapp.store.people import COLUMNS, Entry, Record
+from webapp.store import people_cards as card_store
+from webapp.store.people import Entry
+from webapp.store.people_cards import COLUMNS, Record
 from webapp.store.profiles import Group, Member
 
 #: Raised when what rows hold changes, so that existing databases are written anew.
@@ -91,7 +93,8 @@ class Sight:
 
     def wanted(self, gate: Gate) -> list[tuple[int, int]]:
         """(account, mask of COLUMNS): the record of the face, then those of the work blocks."""
-        return [(self.face.id, columns(gate, self.mask)), *[(member.id, columns(gate, bits)) for member, bits in self.work]]
+        blocks = [(member.id, columns(gate, bits)) for member, bits in self.work]
+        return [(self.face.id, columns(gate, self.mask)), *blocks]
 
 
 def columns(gate: Gate, mask: int) -> int:
@@ -186,12 +189,20 @@ def stamp(ctx: Context) -> str:
 def catch_up(ctx: Context, now: int = 0) -> bool:
     """Write the whole index anew if the policy, or this release, is not what it was written from; whether it was.
 
-    In transactions of a few hundred accounts each, so that nobody waits long. For the worker and `vitrine migrate`.
+    For the worker and `vitrine migrate up`.
     """
-    wanted = stamp(ctx)
-    if store.load_stamp(ctx.db) == wanted:
+    if store.load_stamp(ctx.db) == stamp(ctx):
         return False
-    last = 0
+    rebuild(ctx)
+    return True
+
+
+def rebuild(ctx: Context) -> None:
+    """Write the whole index anew.
+
+    In transactions of a few hundred accounts each, so that nobody waits long.
+    """
+    wanted, last = stamp(ctx), 0
     while ids := store.load_ids_after(ctx.db, last, BATCH):
         with ctx.db.transaction():
             ctx.db.link_guard()
@@ -199,12 +210,11 @@ def catch_up(ctx: Context, now: int = 0) -> bool:
         last = ids[-1]
     with ctx.db.transaction():
         store.save_stamp(ctx.db, wanted)
-    return True
 
 
 def _write(ctx: Context, profile_ids: Sequence[int]) -> None:
     """The rows of these profiles: one as Anyone sees it, one more per organization that sees something else."""
-    version, groups = store.load_groups(ctx.db, profile_ids)
+    version, groups = card_store.load_groups(ctx.db, profile_ids)
     gate = ctx.gate(version)
     sights: list[tuple[int, Sight]] = []
     for group in groups.values():
@@ -233,10 +243,10 @@ def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) ->
     for _, seen in sights:
         starts.append(len(wanted))
         wanted += seen.wanted(gate)
-    records = store.load_records(ctx.db, wanted)
-    slugs = store.load_slugs(ctx.db)
-    days = store.load_last_days(ctx.db, _groups(gate, sights, "activity"))
-    certified = store.load_designations(ctx.db, _groups(gate, sights, "certifications"))
+    records = card_store.load_records(ctx.db, wanted)
+    slugs = card_store.load_slugs(ctx.db)
+    days = card_store.load_last_days(ctx.db, _groups(gate, sights, "activity"))
+    certified = card_store.load_designations(ctx.db, _groups(gate, sights, "certifications"))
     entries = []
     for n, ((audience, seen), start) in enumerate(zip(sights, starts, strict=True)):
         own = [record for record in records[start : start + 1 + len(seen.work)] if record is not None]

@@ -1,6 +1,7 @@
 """The people directory's index: one row per profile and audience, and what its words are searched by on each database.
 
-It holds nothing of its own: `vitrine migrate up` and the worker write it anew from the accounts.
+It holds nothing of its own: `vitrine migrate up` and the worker write it anew from the accounts, and a row without an
+account shows nothing, so no key ties it to one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 TABLE = """
 CREATE TABLE people(
   id $ID,
-  profile_id BIGINT NOT NULL REFERENCES account(id),
+  profile_id BIGINT NOT NULL,
   audience BIGINT NOT NULL,
   sort_key TEXT $C NOT NULL,
   handle TEXT $C NOT NULL,
@@ -48,3 +49,4 @@ def down(migrator: Any, db: Any) -> None:
     if type(db).__name__.startswith("Sqlite"):
         db.execute_sql("DROP TABLE people_words")
     db.execute_sql("DROP TABLE people")
+    db.execute_sql("DELETE FROM site_setting WHERE key = 'people_index'")
