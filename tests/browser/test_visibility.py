@@ -111,6 +111,23 @@ def test_two_quick_picks_of_one_field_end_at_the_last(browser: Any, app: Flask, 
     page.context.close()
 
 
+def test_a_second_window_is_told_beside_the_field(browser: Any, app: Flask, live_server: str, worker: str) -> None:
+    first = open_page(browser, app, live_server, worker)
+    first.goto(f"{live_server}/settings/visibility")
+    second = first.context.new_page()
+    second.goto(f"{live_server}/settings/visibility")
+    first.locator("#v-location").get_by_text("Only you").click()
+    first.locator("#vis-status", has_text="Saved.").wait_for()
+    second.locator("#v-location").get_by_text("Anyone").click()
+    second.locator("#v-location [role=alert]", has_text="another window").wait_for()
+    assert checked(second, "location") == "only_you"
+    assert second.locator("#vis-status").inner_text() == ""
+    second.locator("#v-location").get_by_text("Anyone").click()
+    second.locator("#vis-status", has_text="Saved.").wait_for()
+    assert checked(second, "location") == "anyone"
+    first.context.close()
+
+
 def test_without_scripts_one_button_saves_accepts_and_takes_back(
     browser: Any, app: Flask, live_server: str, worker: str
 ) -> None:

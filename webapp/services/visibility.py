@@ -266,8 +266,6 @@ def _why(
             f"Something other than your own choice would open it to {words_of(pending)} now. It stays at"
             f" {words_of(level)} until you accept that, or choose here."
         ))  # fmt: skip
-    elif level < min(default, ceiling) and not settings.chosen >> bit & 1:
-        steps.append(Step(f"It was narrower before and stays at {words_of(level)} until you choose here."))
     keeps = gate.name_and_picture >> bit & 1 and subject.keep_name and settings.keep_name
     if subject.private and not keeps:
         steps.append(Step("Your profile is private, so nobody else gets it, whatever is chosen here."))
