@@ -1,4 +1,4 @@
-"""Who links whom: the table of mission.md 3 as small named rules. A refusal is the name of the rule that said no.
+"""Who links whom: the table of docs/requirements.md as small named rules. A refusal is the name of the rule that said no.
 
 Pure: two sides and the time go in, an outcome or a rule's name comes out. What a refusal says to people is in
 linking_texts.py; what a link holds back in holding.py.
@@ -106,7 +106,7 @@ def rule_not_two_managed(x: Side, y: Side) -> bool:
     return not (x.kind is Kind.MANAGED and y.kind is Kind.MANAGED)
 
 
-#: In the order of mission.md 3.
+#: In the order they are asked.
 LINK_RULES: tuple[Rule, ...] = (
     rule_not_itself, rule_not_same_group, rule_verified, rule_only_primary_links, rule_not_linked_elsewhere,
     rule_not_two_primaries, rule_not_two_managed,

@@ -160,7 +160,7 @@ def schema_of(db) -> dict[str, set[str]]:
     """{table: column names} of our tables, generated columns too."""
     found = {}
     for table in db.peewee.get_tables():
-        if table == "schema_migration" or table.startswith("sqlite_"):
+        if table == "schema_migration" or table.startswith(("sqlite_", "people_words")):   # FTS keeps its own tables
             continue
         if db.dialect == "sqlite":
             columns = [row[1] for row in db.rows(f"PRAGMA table_xinfo({table})")]

@@ -15,7 +15,22 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp.config import Config
-from webapp.pages import _headers, _login, auth, edit, errors, front, leaving, linking, media, profile, security, system
+from webapp.pages import (
+    _headers,
+    _login,
+    auth,
+    edit,
+    errors,
+    front,
+    leaving,
+    linking,
+    media,
+    people,
+    profile,
+    security,
+    system,
+    visibility,
+)
 from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
 from webapp.plugins import load_policies
@@ -26,7 +41,7 @@ from webapp.store.database import Database
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
-PAGES = (system, front, media, profile, auth, security, edit, linking, leaving)
+PAGES = (system, front, media, people, profile, auth, security, edit, visibility, linking, leaving)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024

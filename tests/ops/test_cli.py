@@ -38,8 +38,8 @@ def test_migrate_status_down_up(run):
     assert run("doctor")[0] == 1
     status, out, _ = run("migrate", "up")
     assert status == 0
-    assert "applied 0001" in out
-    assert "recorded the fields" in out
+    assert "applied 0002" in out
+    assert "wrote the index of the people directory" in out
     assert run("migrate", "up") == (0, "nothing to do\n", "")
 
 

@@ -1,4 +1,4 @@
-"""The table of mission.md 3: every combination of kind and state of X and Y gives exactly its row, no other."""
+"""The table of docs/requirements.md: every combination of kind and state of X and Y gives exactly its row, no other."""
 
 from __future__ import annotations
 

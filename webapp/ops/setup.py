@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policies.timeline import unrecorded
+from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.store import policy
 from webapp.store.migrate import migrate_up
@@ -16,6 +17,8 @@ def set_up(ctx: Context, now: int) -> list[str]:
     lines = [f"applied {name}" for name in migrate_up(ctx.db)]
     if record_policies(ctx, now):
         lines.append("recorded the fields and default levels of this release and its plugins")
+    if people_index.catch_up(ctx, now):
+        lines.append("wrote the index of the people directory")
     return lines or ["nothing to do"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from policies.terms import ANONYMOUS, Viewer
 from webapp.pages import _drawn, _request, _response, guards
 from webapp.services import activity as activities
 from webapp.services import badges as all_badges
-from webapp.services import link_page, profiles
+from webapp.services import link_page, profiles, visibility
 from webapp.services.views import SECTIONS, Moved, ProfileView
+from webapp.services.visibility_views import frosted_count
 
 blueprint = Blueprint("profile", __name__)
 
@@ -102,41 +104,41 @@ def _whole(handle: str, section: str = "") -> Any:
     found = profiles.view_opened(opened)
     seen_as = None
     if found.owner is not None and not found.owner.is_insider:
-        others = _others(viewer)
+        names = visibility.organization_names(context, viewer)
+        others = _others(names)
         chosen = request.args.get("as", "")
-        current = chosen if chosen in others else ""
+        current, frosted = chosen if chosen in others else "", 0
         if current:
             shown = profiles.view_profile(context, viewer, handle, now, as_viewer=others[current])
             if not isinstance(shown, ProfileView):
-                return _response.page("profile/nothing.html", seen_as=_bar(found.handle, current, others))
-            found = shown
-        seen_as = _bar(found.handle, current, others)
+                return _response.page("profile/nothing.html", seen_as=_bar(found.handle, current, names))
+            frosted, found = frosted_count(found, shown), shown
+        seen_as = _bar(found.handle, current, names, frosted)
     body = _drawn.draw(found)
     nudge = found.owner is not None and found.owner.linked == 1 and link_page.may_nudge(context, viewer)     # S39
     return _response.page("profile/page.html", view=found, seen_as=seen_as, body=body, nudge=nudge)
 
 
-def _others(viewer: Viewer) -> dict[str, Viewer]:
+def _others(names: Mapping[int, str]) -> dict[str, Viewer]:
     """Whom the owner can look as: anyone, and a member of each organization that the owner belongs to."""
     others = {"anyone": ANONYMOUS}
-    for number, organization in enumerate(sorted(viewer.organizations), 1):
+    for number, organization in enumerate(names, 1):
         others[f"organization-{number}"] = Viewer(organizations=frozenset({organization}))
     return others
 
 
-def _bar(handle: str, current: str, others: dict[str, Viewer]) -> SeenAs:
+def _bar(handle: str, current: str, names: Mapping[int, str], frosted: int = 0) -> SeenAs:
     choices = [("", "Only you", "you"), ("anyone", "Anyone", "anyone")]
-    organizations = [key for key in others if key != "anyone"]
-    for key in organizations:
-        label = "Organization" if len(organizations) == 1 else key.replace("organization-", "Organization ")
-        choices.append((key, label, "org"))
+    choices += [(f"organization-{number}", name, "org") for number, name in enumerate(names.values(), 1)]
     if not current:
         sentence = "Your own view, clear from edge to edge."
     elif current == "anyone":
         sentence = "What the web sees."
     else:
-        sentence = "What the people you work with see."
-    return SeenAs(handle, current, tuple(choices), sentence)
+        sentence = f"What people at {next(label for key, label, _ in choices if key == current)} see."
+    if current:
+        sentence += " Nothing is frosted." if not frosted else f" {frosted} details are frosted."
+    return SeenAs(handle, current, tuple(choices), sentence.replace(" 1 details are", " 1 detail is"))
 
 
 def _moved(url: str) -> Any:

@@ -8,7 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.errors import Invalid, NotFound, Refused
-from webapp.services import emails, handles, mailer, passwords, recovery, sessions, signup, throttle, tokens
+from webapp.services import (
+    emails,
+    handles,
+    mailer,
+    passwords,
+    people_index,
+    recovery,
+    sessions,
+    signup,
+    throttle,
+    tokens,
+)
 from webapp.services.context import Context
 from webapp.services.sessions import Session, SessionView
 from webapp.store import accounts, audit, proofs
@@ -119,6 +130,7 @@ def change_handle(ctx: Context, now: int, session: Session, raw: str) -> str:
         if owner is None and not accounts.add_handle(ctx.db, handle, account.id, now):
             raise Invalid({"handle": "That handle is not available. Choose another one."})
         accounts.set_handle(ctx.db, account.id, handle)
+        people_index.refresh(ctx, [account.id])
         audit.record(ctx.db, "handle:change", now, actor_id=account.id, subject_id=account.id)
     return handle
 

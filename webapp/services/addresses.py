@@ -9,7 +9,7 @@ from __future__ import annotations
 from policies import holding
 from policies.errors import Invalid, NotFound, Refused
 from webapp.services import accounts as verbs
-from webapp.services import emails, mailer, throttle, tokens
+from webapp.services import emails, mailer, people_index, throttle, tokens
 from webapp.services.context import Context
 from webapp.services.sessions import Session
 from webapp.services.tokens import LinkGone
@@ -79,6 +79,7 @@ def finish_change(ctx: Context, now: int, session: Session, key: str) -> str:
         records.save(ctx.db, account.id, settings, {})
         if account.is_primary:
             records.free_links(ctx.db, account.id)
+        people_index.refresh(ctx, [account.id])
         session_store.end_of_account(ctx.db, account.id, but=session.session_id)
         proofs.cancel_for_account(ctx.db, account.id)
         audit.record(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from policies.terms import ActivityKind
+from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.store import ingest as store
 from webapp.store.ingest import ActivityRow, SourceRow
@@ -93,7 +94,10 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
     store.add_counters(db, deltas)
     store.add_pairs(db, pairs)
     store.add_days(db, days)
+    if sign > 0:    # what went is noticed when the row is looked at
+        people_index.touch(ctx, ((account, day) for account, day, _ in days))
     _hold(ctx, source, held, sign)
+    people_index.refresh(ctx, {account for account, kind, _ in held if kind == "designation"})
     for account, about in groups:
         rows = store.load_behind(db, account, source.id, GROUP_KINDS, about)
         store.set_held(db, account, "group", item_of(source.name, about), source.id, membership(rows))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from policies.errors import Refused
 from policies.terms import ActivityKind as K
 from policies.terms import Area, Event, State
-from webapp.services import emails, links, passwords, signup
+from webapp.services import emails, links, passwords, people_index, signup
 from webapp.services.context import Context
 from webapp.services.demo_cast import ARTICLES, CAST, EVENTS, KUDOS, ORGANIZATION, TITLES, Role
 from webapp.services.demo_pictures import draw_picture
@@ -88,6 +88,7 @@ def _fill(ctx: Context, now: int, chance: Random) -> None:
             link_by_operator(ctx, ids[role.linked_to], ids[role.handle], now)
             if role.silent:
                 silence_by_operator(ctx, ids[role.handle], True, now)
+    people_index.refresh(ctx, ids.values())
 
 
 def _verify_organization(ctx: Context, now: int) -> None:

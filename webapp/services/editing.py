@@ -17,7 +17,7 @@ from policies import holding
 from policies.errors import Conflict, Invalid, NotFound, Refused
 from policies.terms import Relation, State, Subject, Viewer
 from policies.visibility import Gate, display_name
-from webapp.services import links, texts
+from webapp.services import links, people_index, texts
 from webapp.services.context import Context
 from webapp.services.notes import avatar_view
 from webapp.services.views import AvatarView
@@ -264,6 +264,7 @@ def write(
     records.save(ctx.db, subject.account_id, holding.fold(standing.gate, subject), values)
     if holding.is_anchor(subject):
         records.free_links(ctx.db, subject.account_id)
+    people_index.refresh(ctx, [subject.account_id])
     audit.record(ctx.db, event, now, actor_id=viewer.account_id, subject_id=subject.account_id, **detail)
 
 

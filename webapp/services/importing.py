@@ -15,7 +15,7 @@ from typing import Any
 
 from policies.errors import ConfigError, Invalid
 from policies.terms import Event, Person, Skipped, SourceInfo, State
-from webapp.services import handles, links, tokens
+from webapp.services import handles, links, people_index, tokens
 from webapp.services.context import Context
 from webapp.services.imported import bio_of, line_of, name_of
 from webapp.services.ingest import BATCH, Result, attach_identity, record_events, register_source
@@ -162,6 +162,7 @@ class _Import:
             raised: list[tuple[str, int | None, str | None]] = []
             changed: list[tuple[Any, ...]] = []
             moved: list[tuple[str, int]] = []
+            attached: list[int] = []
             for person in crowd:
                 identity = known.get(person.actor)
                 if identity is None:
@@ -174,7 +175,9 @@ class _Import:
                 if person.network and person.network != identity.network:
                     moved.append((person.network, identity.id))
                 if identity.account_id is None:
-                    attach_identity(self.ctx, identity.id, self._raise(person), self.now)
+                    account_id = self._raise(person)
+                    attach_identity(self.ctx, identity.id, account_id, self.now)
+                    attached.append(account_id)
                     report.people_new += 1
                     continue
                 state, before = stored[identity.account_id]
@@ -187,6 +190,8 @@ class _Import:
             identities.save_identities(db, source.id, raised, self.now)
             identities.set_records(db, changed)
             identities.set_networks(db, moved)
+            raised_ids = [account_id for _, account_id, _ in raised if account_id is not None]
+            people_index.refresh(self.ctx, [*raised_ids, *attached, *[row[-1] for row in changed]])
 
     def _raise(self, person: Person) -> int:
         """Make an unclaimed account (D21); its id."""

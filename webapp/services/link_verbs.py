@@ -14,6 +14,7 @@ from policies.linking import Outcome, Side, Standing
 from policies.linking_texts import refused
 from policies.terms import Kind
 from policies.visibility import Gate
+from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.store import audit, link_proofs, links, proofs, records
 from webapp.store.links import Party
@@ -63,6 +64,7 @@ def write_link(
     )
     edited = linked.settings != subject.settings
     links.save_link(ctx.db, member.id, head.id, linked.settings, linked.hold, silent, now, edited)
+    people_index.refresh(ctx, (head.id, member.id))
 
 
 def write_unlink(ctx: Context, group: Group, member: Member) -> None:
@@ -73,6 +75,7 @@ def write_unlink(ctx: Context, group: Group, member: Member) -> None:
         links.load_edit_version(ctx.db, member.id), links.load_edit_version(ctx.db, head.id),
     )
     links.remove_link(ctx.db, member.id, head.id, settings)
+    people_index.refresh(ctx, (head.id, member.id))
 
 
 def write_primary(ctx: Context, group: Group, target: Member, now: int) -> None:
@@ -80,6 +83,7 @@ def write_primary(ctx: Context, group: Group, target: Member, now: int) -> None:
     head = group.primary
     made = holding.make_primary(ctx.gate(group.version), group.subject(head), group.subject(target))
     links.move_primary(ctx.db, head.id, target.id, made.old, made.new, now)
+    people_index.refresh(ctx, group.ids)
 
 
 def write_silent(ctx: Context, group: Group, member: Member, silent: bool) -> None:
@@ -90,12 +94,13 @@ def write_silent(ctx: Context, group: Group, member: Member, silent: bool) -> No
         links.load_edit_version(ctx.db, member.id), links.load_edit_version(ctx.db, head.id), silent,
     )
     links.save_link(ctx.db, member.id, head.id, changed.settings, changed.hold, silent, None)
+    people_index.refresh(ctx, (head.id, member.id))
 
 
 def write_outcome(
     ctx: Context, outcome: Outcome, x: Group, y: Group, now: int, *, may_be_public: bool, silent: bool
 ) -> tuple[int, int]:
-    """Do what the table of mission.md 3 says of X and Y; (primary, the account that joined it).
+    """Do what the table of docs/requirements.md says of X and Y; (primary, the account that joined it).
 
     Where a personal account becomes the primary of a flagged one's group it joins that group first, so that it shows
     no more than the group's profile did (D6, D10).

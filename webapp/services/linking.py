@@ -13,7 +13,7 @@ from policies.errors import Invalid, Refused
 from policies.linking import Outcome
 from policies.linking_texts import refused
 from policies.terms import State
-from webapp.services import accounts, emails, link_mail, link_verbs, passwords, throttle, tokens
+from webapp.services import accounts, emails, link_mail, link_verbs, passwords, people_index, throttle, tokens
 from webapp.services.context import Context
 from webapp.services.link_leave import (
     ask_to_leave,
@@ -175,6 +175,7 @@ def make_primary(
         accepted = _accept(ctx, new_id, accept)
         if accepted:
             note(ctx, "visibility:accept", new_id, now, actor_id=session.account_id, fields=sorted(accepted))
+        people_index.refresh(ctx, row.group.ids)    # after what was copied and accepted
         parties = links.load_parties(ctx.db, row.group.ids)
         link_mail.tell_primary(ctx, list(parties.values()), new_id, old_id, now)
         return renew(ctx, session)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from policies import holding
 from policies.errors import Conflict, Invalid, Refused
 from policies.terms import Relation, Viewer
+from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.services.editing import CHANGED, Form, Standing, fingerprint, stand
 from webapp.store import audit, records
@@ -49,6 +50,7 @@ def save_privacy(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int
         records.save(ctx.db, subject.account_id, settings, {})
         if holding.is_anchor(subject):
             records.free_links(ctx.db, subject.account_id)
+        people_index.refresh(ctx, [subject.account_id])
         audit.record(
             ctx.db, "privacy:edit", now, actor_id=viewer.account_id, subject_id=subject.account_id,
             private=settings.private, keep_name=settings.keep_name,

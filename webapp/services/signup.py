@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from policies.errors import Conflict, Invalid
 from policies.terms import State
-from webapp.services import emails, handles, mailer, passwords, texts, throttle, tokens
+from webapp.services import emails, handles, mailer, passwords, people_index, texts, throttle, tokens
 from webapp.services.context import Context
 from webapp.services.emails import Address
 from webapp.services.tokens import LinkGone
@@ -142,6 +142,7 @@ def create_account(
         raise Conflict("There is an account with this address already.", "Log in instead.")
     if account_id is None or not accounts.add_handle(ctx.db, handle, account_id, now):
         raise Invalid({"handle": _TAKEN})
+    people_index.refresh(ctx, [account_id])
     audit.record(
         ctx.db, "account:create", now, actor_id=account_id, subject_id=account_id, terms=terms,
         mixed_script=texts.is_mixed_script(name), admin=is_admin,

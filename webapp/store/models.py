@@ -331,10 +331,23 @@ class Throttle(Base):
     until = pw.BigIntegerField()
 
 
+class People(Base):
+    """A row of the directory's index; its trigrams stand in `people_words`."""
+
+    id = pw.BigAutoField()
+    profile_id = pw.BigIntegerField()
+    audience = pw.BigIntegerField()
+    sort_key = pw.TextField()
+    handle = pw.TextField()
+    name = pw.TextField()
+    words = pw.TextField()
+    active_day = pw.BigIntegerField(null=True)
+
+
 MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account,
     Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityDay, Crossing, PairCounter, Held,
-    Kudos, LoginSession, Proof, Audit, Outbox, Throttle,
+    Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People,
 )  # fmt: skip
 
 

@@ -63,3 +63,14 @@ def add_field_bits(db: Database, names: Iterable[str]) -> dict[str, int]:
             known[name] = max(known.values(), default=-1) + 1
             db.execute("INSERT INTO field_bit(bit, name) VALUES (?, ?)", (known[name], name))
     return known
+
+
+def load_locked(db: Database, organization_id: int | None) -> dict[tuple[str, int], int]:
+    """When the locks now in force were set: ("site" or "organization", bit) -> moment; the organization's own only."""
+    site, own = "personal" if organization_id is None else "managed", f"org:{organization_id}"
+    rows = db.rows(
+        "SELECT scope, bit, at FROM policy_change WHERE op = 'lock' AND scope IN (?, ?) AND undone_at IS NULL"
+        " ORDER BY version",
+        (site, own),
+    )
+    return {("organization" if scope == own else "site", bit): at for scope, bit, at in rows}

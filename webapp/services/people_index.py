@@ -1,0 +1,263 @@
+"""What each audience may find a member by in the directory, and writing that down with every change. No search here.
+
+The index is a list of candidates: whoever reads it asks the gate again, row by row (people.py), so a row that is too
+wide shows nothing. It is written in the transaction of the change; after a policy change the worker writes all of it
+anew, and until then what was widened is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from policies.terms import ANONYMOUS, State, Viewer
+from policies.visibility import Gate, display_name
+from webapp.services.context import Context
+from webapp.services.notes import LIVE
+from webapp.store import people as store
+from webapp.store import people_cards as card_store
+from webapp.store.people import Entry
+from webapp.store.people_cards import COLUMNS, Record
+from webapp.store.profiles import Group, Member
+
+#: Raised when what rows hold changes, so that existing databases are written anew.
+FORMAT = 1
+#: Accounts of one transaction when everything is written anew.
+BATCH = 400
+KEY_LIMIT = 100
+
+#: Marks around what is looked up whole. No folded text holds them, so nobody can type one.
+_END = "\x1e"
+_PLACE, _PRODUCT, _ORGANIZATION, _CERTIFIED = "\x1f\x02", "\x1f\x03", "\x1f\x04", "\x1f\x05"
+CERTIFIED = f"{_CERTIFIED}certified{_END}"
+
+
+def sort_key(name: str) -> str:
+    """What names are ordered by: NFKD and casefold, byte by byte the same on both databases."""
+    return _plain(unicodedata.normalize("NFKD", name).casefold())[:KEY_LIMIT]
+
+
+def fold(text: str) -> str:
+    """A text as it is searched: as `sort_key` without accents, controls and runs of space."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        text = "".join(character for character in text if not unicodedata.combining(character))
+        text = unicodedata.normalize("NFKD", text.casefold())
+    return _plain(text.casefold())
+
+
+def _plain(text: str) -> str:
+    if not text.isprintable():
+        text = "".join(character if _is_seen(character) else " " for character in text)
+    return " ".join(text.split())
+
+
+def _is_seen(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cc", "Cs", "Cf"}
+
+
+def place_needle(text: str) -> str:
+    """Stands in the words of whoever lives at a place that starts so, or whose part after a comma does."""
+    return _PLACE + fold(text)
+
+
+def product_needle(text: str) -> str:
+    """Stands in the words of whoever uses exactly that product."""
+    return _PRODUCT + fold(text) + _END
+
+
+def organization_needle(slug: str) -> str:
+    """Stands in the words of whoever is seen to work at that organization."""
+    return _ORGANIZATION + slug + _END
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A profile as the directory shows it to one viewer, decided; no value read yet.
+
+    mask: what is shown of the face's record and sections; `work`: linked accounts with shown bits of work details (D12)
+    organizations: whose member the profile is seen to be
+    """
+
+    group: Group
+    face: Member
+    mask: int
+    work: tuple[tuple[Member, int], ...]
+    organizations: frozenset[int]
+
+    def shows(self, gate: Gate, field: str) -> bool:
+        bit = gate.bit.get(field)
+        return bit is not None and bool(self.mask >> bit & 1)
+
+    def wanted(self, gate: Gate) -> list[tuple[int, int]]:
+        """(account, mask of COLUMNS): the record of the face, then those of the work blocks."""
+        blocks = [(member.id, columns(gate, bits)) for member, bits in self.work]
+        return [(self.face.id, columns(gate, self.mask)), *blocks]
+
+
+def columns(gate: Gate, mask: int) -> int:
+    """The bits of COLUMNS whose fields are in a mask of the gate."""
+    bit = gate.bit
+    return sum(1 << number for number, name in enumerate(COLUMNS) if name in bit and mask >> bit[name] & 1)
+
+
+def sight(gate: Gate, group: Group, view: Viewer, real: Viewer | None = None) -> Sight | None:
+    """How the directory shows a profile to `view`; None: not listed (private, gone, linked and not silent).
+
+    `real`: who is really looking, where `view` stands for an audience: what the gate hides from either is hidden. So
+    everybody sees in the directory what their audience sees, their own profile too.
+    """
+    face = group.asked
+    if face.state not in LIVE or (face.primary_id is not None and not face.silent):
+        return None
+    subject = group.subject(face)
+    if subject.private:
+        return None
+    mask = gate.mask(view, subject)
+    if real is not None:
+        mask &= gate.mask(real, subject)
+    organizations: set[int] = set()
+    work: list[tuple[Member, int]] = []
+    if view.organizations:
+        own = gate.organization(face.domain_id)
+        bit = gate.bit.get("organization")
+        if own is not None and own in view.organizations and bit is not None and mask >> bit & 1:
+            organizations.add(own)
+        for member in group.linked:
+            if member.state == State.ACTIVE and not member.silent:
+                linked = group.subject(member)
+                bits = gate.work_block(view, linked)
+                if real is not None:
+                    bits &= gate.work_block(real, linked)
+                if bits:
+                    work.append((member, bits))
+                    block = gate.organization(member.domain_id)
+                    if block is not None and bit is not None and bits >> bit & 1:
+                        organizations.add(block)
+    return Sight(group, face, mask, tuple(work), frozenset(organizations))
+
+
+def shown_name(record: Record) -> str:
+    return display_name(record.full_name, record.public_name)
+
+
+def words_of(
+    seen: Sight, records: Sequence[Record], slugs: Mapping[int, str], is_certified: bool
+) -> str:
+    """Everything this viewer may find the profile by. `records`: the face's, then those of the work blocks."""
+    own = records[0]
+    plain = [shown_name(own), seen.face.handle, own.bio or ""]
+    marked = []
+    for record in records:
+        plain += [record.job_title or "", record.department or "", record.organization or ""]
+        if record.location:
+            plain.append(record.location)
+            marked += [_PLACE + fold(part) + _END for part in {record.location, *record.location.split(",")}]
+    if own.products:
+        marked += [product_needle(product) for product in json.loads(own.products)]
+    marked += [organization_needle(slugs[number]) for number in seen.organizations if number in slugs]
+    if is_certified:
+        marked.append(CERTIFIED)
+    return "\n".join([*[fold(text) for text in plain if text], *sorted(marked)])
+
+
+def refresh(ctx: Context, account_ids: Iterable[int]) -> None:
+    """Write the rows of these accounts' profiles anew, inside the transaction that changed them.
+
+    To be called wherever a record, name, handle, choice, private, link, silent, state or e-mail domain is written.
+    """
+    ids = list(account_ids)
+    if ids:
+        _write(ctx, store.load_near(ctx.db, ids))
+
+
+def touch(ctx: Context, days: Iterable[tuple[int, int]]) -> None:
+    """Activity of (account, day) was recorded: move the last active day on."""
+    latest: dict[int, int] = {}
+    for account_id, day in days:
+        latest[account_id] = max(day, latest.get(account_id, 0))
+    store.touch_days(ctx.db, sorted(latest.items()))
+
+
+def stamp(ctx: Context) -> str:
+    """What the whole index would be written from now."""
+    return f"{FORMAT}:{ctx.db.policy_version()}"
+
+
+def catch_up(ctx: Context, now: int = 0) -> bool:
+    """Write the whole index anew if the policy, or this release, is not what it was written from; whether it was.
+
+    For the worker and `vitrine migrate up`.
+    """
+    if store.load_stamp(ctx.db) == stamp(ctx):
+        return False
+    rebuild(ctx)
+    return True
+
+
+def rebuild(ctx: Context) -> None:
+    """Write the whole index anew.
+
+    In transactions of a few hundred accounts each, so that nobody waits long.
+    """
+    wanted, last = stamp(ctx), 0
+    while ids := store.load_ids_after(ctx.db, last, BATCH):
+        with ctx.db.transaction():
+            ctx.db.link_guard()
+            _write(ctx, ids)
+        last = ids[-1]
+    with ctx.db.transaction():
+        store.save_stamp(ctx.db, wanted)
+
+
+def _write(ctx: Context, profile_ids: Sequence[int]) -> None:
+    """The rows of these profiles: one as Anyone sees it, one more per organization that sees something else."""
+    version, groups = card_store.load_groups(ctx.db, profile_ids)
+    gate = ctx.gate(version)
+    sights: list[tuple[int, Sight]] = []
+    for group in groups.values():
+        first = sight(gate, group, ANONYMOUS)
+        if first is None:
+            continue
+        sights.append((0, first))
+        domains = [group.asked, *group.linked]
+        for organization in {gate.organization(member.domain_id) for member in domains} - {None}:
+            seen = sight(gate, group, Viewer(organizations=frozenset({organization})))  # type: ignore[arg-type]
+            if seen is not None and (seen.mask, seen.work, seen.organizations) != (first.mask, (), frozenset()):
+                sights.append((organization or 0, seen))
+    entries = entries_of(ctx, gate, sights)
+    anyone = {entry.profile_id: entry for entry in entries if entry.audience == 0}
+    kept = [
+        entry for entry in entries
+        if entry.audience == 0 or entry[2:] != anyone[entry.profile_id][2:]
+    ]
+    store.replace_entries(ctx.db, profile_ids, kept)
+
+
+def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) -> list[Entry]:
+    """The index rows of (audience, sight)."""
+    wanted: list[tuple[int, int]] = []
+    starts = []
+    for _, seen in sights:
+        starts.append(len(wanted))
+        wanted += seen.wanted(gate)
+    records = card_store.load_records(ctx.db, wanted)
+    slugs = card_store.load_slugs(ctx.db)
+    days = card_store.load_last_days(ctx.db, _groups(gate, sights, "activity"))
+    certified = card_store.load_designations(ctx.db, _groups(gate, sights, "certifications"))
+    entries = []
+    for n, ((audience, seen), start) in enumerate(zip(sights, starts, strict=True)):
+        own = [record for record in records[start : start + 1 + len(seen.work)] if record is not None]
+        if not own:
+            continue
+        name = shown_name(own[0])
+        day = days.get(n, 0) if seen.shows(gate, "activity") else None
+        words = words_of(seen, own, slugs, n in certified)
+        entries.append(Entry(seen.face.id, audience, sort_key(name), seen.face.handle, name, words, day))
+    return entries
+
+
+def _groups(gate: Gate, sights: Sequence[tuple[int, Sight]], section: str) -> list[tuple[int, ...]]:
+    return [seen.group.shown_ids if seen.shows(gate, section) else () for _, seen in sights]
