@@ -194,11 +194,12 @@ def test_everything_by_keyboard_alone(browser: Any, app: Flask, members: None, l
     type_into(page, "Password of the other account", PASSWORD)
     keys.press("Enter")
     page.locator("svg.sum").wait_for()
-    assert page.evaluate("document.activeElement.id") == "h-step"
+    page.wait_for_function("document.activeElement.id === 'h-step'")
     is_accessible()
     tab_to(page, "Sally")
     keys.press("ArrowDown")
     page.locator("[data-rehearsed]", has_text="/u/sal").filter(has_not_text="/u/sally").wait_for()
+    page.wait_for_function("!document.querySelector('.htmx-swapping, .htmx-settling, .htmx-request')")
     assert page.evaluate("document.activeElement.id") == "primary-2"
     keys.press("ArrowUp")
     page.locator("[data-rehearsed]", has_text="/u/sally").wait_for()

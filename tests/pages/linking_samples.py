@@ -5,16 +5,49 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from flask import Flask
+from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from policies.terms import ActivityKind, Area, Event
-from tests.services.test_accounts import PASSWORD, make
+from tests.conftest import NOW
+from tests.services.test_accounts import PASSWORD, make, verify_domain
 from webapp.services.context import Context
 from webapp.services.ingest import record_events, register_source
 from webapp.store import identities
 from webapp.store import ingest as ingest_store
 
 HOME = "/settings/linked-accounts"
+SALLY, OLD, ACME, OTHER = "sally@home.example", "sal@old.example", "sally@acme.example", "rita@other.example"
+
+
+class At:
+    """`now` is the time of the application."""
+
+    now = NOW
+
+
+@pytest.fixture
+def at(app: Flask) -> type[At]:
+    At.now = NOW
+    app.config["CLOCK"] = lambda: At.now
+    return At
+
+
+@pytest.fixture
+def ctx(app: Flask, at: type[At]) -> Context:
+    """Sally with 27 answers and her old account with 57; a managed account; another member."""
+    context: Context = app.extensions["vitrine"]
+    verify_domain(context, "acme.example")
+    verify_domain(context, "northwind.example", organization=2)
+    for handle, email, answers in (("sally", SALLY, 27), ("sal", OLD, 57), ("worker", ACME, 3), ("rita", OTHER, 5)):
+        make_member(context, at.now, handle, email, answers)
+    return context
+
+
+@pytest.fixture
+def sally(app: Flask, ctx: Context) -> Browser:
+    return Browser(app, SALLY)
 
 
 def make_member(ctx: Context, now: int, handle: str, email: str = "", answers: int = 0) -> int:
@@ -90,3 +123,18 @@ def primary_of(ctx: Context, handle: str) -> str | None:
 def links(ctx: Context) -> list[tuple[Any, ...]]:
     """Every link there is."""
     return list(ctx.db.rows("SELECT id, primary_id FROM account WHERE primary_id IS NOT NULL ORDER BY id"))
+
+
+def mails(ctx: Context) -> list[tuple[str, str]]:
+    """(recipient, body) of every mail, oldest first."""
+    return [(str(to), str(body)) for to, body in ctx.db.rows("SELECT recipient, body FROM outbox ORDER BY id")]
+
+
+def key_of(browser: Browser, email: str) -> str:
+    """The value of that account's radio button in the rehearsal; logs in to the old account first."""
+    assert browser.prove(OLD).status_code == 303
+    tree = HTMLParser(browser.get(f"{HOME}/link/preview").text)
+    found = (label for label in tree.css("label.choice") if email in label.text())
+    button = next(found).css_first("input")
+    assert button is not None
+    return str(button.attributes["value"])

@@ -7,44 +7,25 @@ import re
 import pytest
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
-from tests.pages.linking_samples import HOME, Browser, links, make_member, primary_of
+from tests.pages.linking_samples import (
+    ACME,
+    HOME,
+    OLD,
+    OTHER,
+    SALLY,
+    Browser,
+    at,
+    ctx,
+    key_of,
+    links,
+    mails,
+    make_member,
+    primary_of,
+    sally,
+)
 from tests.services.test_accounts import PASSWORD, verify_domain
 
-SALLY, OLD, ACME, OTHER = "sally@home.example", "sal@old.example", "sally@acme.example", "rita@other.example"
-
-
-@pytest.fixture
-def at(app, clock):
-    """`at.now` is the time of the application."""
-
-    class At:
-        now = clock
-
-    app.config["CLOCK"] = lambda: At.now
-    return At
-
-
-@pytest.fixture
-def ctx(app, at):
-    """Sally with 27 answers and her old account with 57; a managed account; another member."""
-    ctx = app.extensions["vitrine"]
-    verify_domain(ctx, "acme.example")
-    verify_domain(ctx, "northwind.example", organization=2)
-    make_member(ctx, at.now, "sally", SALLY, 27)
-    make_member(ctx, at.now, "sal", OLD, 57)
-    make_member(ctx, at.now, "worker", ACME, 3)
-    make_member(ctx, at.now, "rita", OTHER, 5)
-    return ctx
-
-
-@pytest.fixture
-def sally(app, ctx):
-    return Browser(app, SALLY)
-
-
-def mails(ctx):
-    return ctx.db.rows("SELECT recipient, body FROM outbox ORDER BY id")
-
+__all__ = ["at", "ctx", "sally"]
 
 # The list ------------------------------------------------------------------------------------------------------------
 
@@ -136,35 +117,6 @@ def test_d6_the_flag_is_told_on_every_page_but_not_to_a_managed_session(app, ctx
     assert banner not in app.test_client().get("/u/sally").text
 
 
-def test_d6_a_linked_personal_account_objects_after_a_reset_and_takes_it_back(app, ctx, at, sally):
-    sally.link(OLD, primary=key_of(sally, SALLY))
-    verify_domain(ctx, "home.example", organization=3)
-    ctx.db.execute("UPDATE account SET reset_at = ? WHERE handle = 'sally'", (at.now,))
-    key = sally.keys().get("sal", "")
-    assert "waits until" in sally.get().text
-    assert not HTMLParser(sally.get().text).css("a.bad")
-    sal = Browser(app, OLD)
-    assert "I object" in sal.get().text
-    answer = sal.post(f"{HOME}/object", fragment=True)
-    assert "You objected" in answer.text
-    assert "I object" not in answer.text
-    at.now += 8 * 86_400
-    sally = Browser(app, SALLY)
-    assert sally.post(f"{HOME}/{key}/unlink").status_code == 422
-    assert Browser(app, OLD).post(f"{HOME}/withdraw").headers["Location"] == f"{HOME}?done=withdrawn"
-    assert sally.post(f"{HOME}/{key}/unlink").status_code == 303
-    assert Browser(app, OLD).post(f"{HOME}/withdraw").status_code == 422
-
-
-def key_of(browser: Browser, email: str) -> str:
-    """The value of that account's radio button in the rehearsal; logs in to the old account first."""
-    assert browser.prove(OLD).status_code == 303
-    tree = HTMLParser(browser.get(f"{HOME}/link/preview").text)
-    return next(
-        label.css_first("input").attributes["value"] for label in tree.css("label.choice") if email in label.text()
-    )
-
-
 # Link account --------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +179,23 @@ def test_d5_the_silent_box(sally, ctx):
     assert not ctx.db.row("SELECT silent FROM account WHERE handle = 'worker'")[0]
     assert sally.post(f"{HOME}/{key}/silent").headers["Location"] == f"{HOME}?done=silent"
     assert ctx.db.row("SELECT silent FROM account WHERE handle = 'worker'")[0]
+
+
+def test_d10_a_private_account_turns_the_profile_private_unless_the_box_is_ticked(app, sally, ctx):
+    ctx.db.execute("UPDATE account SET private = ? WHERE handle = 'worker'", (True,))
+    sally.prove(ACME)
+    tree = HTMLParser(sally.get(f"{HOME}/link/preview").text)
+    assert tree.css_first("[data-rehearsed]").attributes["data-rehearsed"] == "private"
+    assert "checked" not in tree.css_first("#f-public").attributes
+    answer = sally.post(f"{HOME}/link/preview", token=sally.token(), asks_silent="1", shown="1", public="1")
+    assert 'data-rehearsed="public"' in answer.text
+    sally.confirm(asks_silent="1", shown="1")
+    assert 'data-metric="answers"' not in app.test_client().get("/u/sally").text
+    sally.post(f"{HOME}/{sally.keys()['worker']}/unlink")
+    assert 'data-value="27"' in app.test_client().get("/u/sally").text
+    sally.prove(ACME)
+    sally.confirm(asks_silent="1", shown="1", public="1")
+    assert 'data-value="30"' in app.test_client().get("/u/sally").text
 
 
 @pytest.mark.parametrize("fragment", [False, True])
@@ -545,60 +514,6 @@ def test_t32_a_managed_account_is_not_made_primary(sally, ctx):
         assert answer.status_code == 422
         assert "personal" in answer.text
     assert primary_of(ctx, "worker") == "sally"
-
-
-# Leaving (D18) -------------------------------------------------------------------------------------------------------
-
-
-def test_d18_ask_to_leave_and_the_primary_declines(app, ctx, sally):
-    sally.link(ACME)
-    worker = Browser(app, ACME)
-    assert "seven days" in worker.get(f"{HOME}/leave").text
-    assert worker.post(f"{HOME}/leave").headers["Location"] == f"{HOME}?done=asked"
-    assert "asked to leave" in worker.get().text
-    assert primary_of(ctx, "worker") == "sally"
-    page = sally.get().text
-    assert "Asked to leave" in page
-    answer = sally.post(f"{HOME}/{sally.keys()['worker']}/decline", fragment=True)
-    assert answer.status_code == 200
-    assert "Asked to leave" not in answer.text
-    assert worker.post(f"{HOME}/leave").status_code == 422
-
-
-def test_who_is_not_linked_has_nothing_to_leave(sally):
-    assert sally.get(f"{HOME}/leave").status_code == 404
-
-
-def test_d18_this_was_not_me(app, ctx, sally):
-    """The link in the mail takes the account out at once, after one button, without a log-in."""
-    sally.link(ACME)
-    body = next(body for recipient, body in mails(ctx) if recipient == ACME)
-    link = re.search(r"http://localhost(/settings/linked-accounts/not-me\S+)", body)[1]
-    client = app.test_client()
-    assert client.post(f"{HOME}/not-me").status_code in {400, 403}
-    answer = client.get(link)
-    assert answer.headers["Location"] == f"{HOME}/not-me"
-    page = client.get(answer.headers["Location"]).text
-    assert "@worker" in page
-    for name in (SALLY, "@sally", "Sally"):
-        assert name not in page
-    assert primary_of(ctx, "worker") == "sally"
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-    assert "on its own again" in client.post(f"{HOME}/not-me", data={"csrf_token": token}).text
-    assert primary_of(ctx, "worker") is None
-    assert client.get(link).status_code == 400
-
-
-def test_d18_declining_by_mail(app, ctx, sally):
-    sally.link(ACME)
-    Browser(app, ACME).post(f"{HOME}/leave")
-    body = next(body for recipient, body in reversed(mails(ctx)) if recipient == SALLY and "/decline" in body)
-    client = app.test_client()
-    client.get(re.search(r"http://localhost(\S+)", body)[1])
-    page = client.get(f"{HOME}/decline").text
-    assert ACME not in page
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-    assert "stays linked" in client.post(f"{HOME}/decline", data={"csrf_token": token}).text
 
 
 def test_what_was_done_is_named_from_a_list_only(sally):
