@@ -21,11 +21,12 @@ _TICKS = ("certified", "mine", "active")
 @guards.public
 def directory() -> Any:
     """The whole page; under htmx the results alone, with a cursor the next cards alone."""
+    q, location, product = (request.args.get(name, "").strip()[: people.TEXT_LIMIT] for name in _TEXTS)
+    certified, mine, active = (request.args.get(name, "") == "1" for name in _TICKS)
     asked = Asked(
-        **{name: request.args.get(name, "").strip()[: people.TEXT_LIMIT] for name in _TEXTS},
-        **{name: request.args.get(name, "") == "1" for name in _TICKS},
+        q=q, location=location, product=product, certified=certified, mine=mine, active=active,
         cursor=request.args.get("cursor", ""),
-    )  # type: ignore[arg-type]
+    )  # fmt: skip
     page = people.view_people(_request.context(), _request.current_viewer(), asked, _request.now())
     more = _url(asked, page.next_cursor) if page.next_cursor else None
     if not _request.wants_fragment():
