@@ -1,4 +1,4 @@
-"""Who links whom: the table of docs/requirements.md as small named rules. A refusal is the name of the one that said no.
+"""Who links whom: the table of docs/requirements.md as small named rules. A refusal is the name of a rule.
 
 Pure: two sides and the time go in, an outcome or a rule's name comes out. What a refusal says to people is in
 linking_texts.py; what a link holds back in holding.py.
