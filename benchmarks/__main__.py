@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...] [--quick]`: measure and print each goal as a ratio, both sides in one run.
 
-Ratios only: absolute figures of a shared machine say little. Names: pages, store, scale, totals, writer.
+Ratios only: absolute figures of a shared machine say little. Names: pages, store, people, scale, totals, writer.
 `--quick` shrinks the worlds (10 times fewer members and events) for a first look; the goals are for the full ones.
 """
 
@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import pages, reads
+from benchmarks import pages, people, reads
 from benchmarks.table import Line, show
 
 BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
     "pages": pages.compare,
     "store": reads.store_against_raw,
+    "people": people.compare,
     "scale": reads.page_sql_by_members,
     "totals": reads.totals_by_events,
     "writer": reads.beside_a_writer,

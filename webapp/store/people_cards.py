@@ -83,40 +83,33 @@ def load_records(db: Database, wanted: Sequence[tuple[int, int]]) -> list[Record
     return found
 
 
-@lru_cache(maxsize=8)
-def _day_sql(count: int) -> str:
-    return (
-        f"{with_values('w(n, id)', count, 2)} SELECT w.n, MAX(d.day) FROM w JOIN activity_day d ON d.account_id = w.id"
-        " WHERE d.n > 0 GROUP BY w.n"
-    )
-
-
 def load_last_days(db: Database, groups: Sequence[Sequence[int]]) -> dict[int, int]:
     """The last day with activity of these accounts together, by the group's place in the list."""
-    rows = [(n, account_id) for n, group in enumerate(groups) for account_id in group]
-    found: dict[int, int] = {}
-    for size, part in parts(rows):
-        for n, day in db.rows(_day_sql(size), flat(part, size, (0, 0))):
-            found[n] = max(day, found.get(n, 0))
-    return found
-
-
-@lru_cache(maxsize=8)
-def _designated_sql(count: int) -> str:
-    return (
-        f"{with_values('w(n, id)', count, 2)} SELECT w.n, h.until FROM w JOIN held h ON h.account_id = w.id"
-        " AND h.kind = 'designation' WHERE NOT h.retired"
-    )
+    # IN lists, not a join: for that SQLite reads the whole table to build a Bloom filter.
+    last: dict[int, int] = {}
+    for some, ids in padded([account_id for group in groups for account_id in group]):
+        last |= db.rows(
+            f"SELECT account_id, MAX(day) FROM activity_day WHERE account_id IN ({some}) AND n > 0 GROUP BY account_id",
+            ids,
+        )
+    days = {n: max((last.get(account_id, 0) for account_id in group), default=0) for n, group in enumerate(groups)}
+    return {n: day for n, day in days.items() if day}
 
 
 def load_designations(db: Database, groups: Sequence[Sequence[int]]) -> dict[int, int | None]:
     """Until when any of these accounts holds a designation (None: without end), by the group's place; else missing."""
-    rows = [(n, account_id) for n, group in enumerate(groups) for account_id in group]
+    until: dict[int, list[int | None]] = {}
+    for some, ids in padded([account_id for group in groups for account_id in group]):
+        for account_id, end in db.rows(
+            f"SELECT account_id, until FROM held WHERE account_id IN ({some}) AND kind = 'designation' AND NOT retired",
+            ids,
+        ):
+            until.setdefault(account_id, []).append(end)
     found: dict[int, int | None] = {}
-    for size, part in parts(rows):
-        for n, until in db.rows(_designated_sql(size), flat(part, size, (0, 0))):
-            known = found.get(n, 0)
-            found[n] = None if until is None or known is None else max(until, known)
+    for n, group in enumerate(groups):
+        ends = [end for account_id in group for end in until.get(account_id, ())]
+        if ends:
+            found[n] = None if None in ends else max(end for end in ends if end is not None)
     return found
 
 
@@ -136,20 +129,10 @@ def _sums_sql(count: int) -> str:
 
 
 @lru_cache(maxsize=8)
-def _courses_sql(count: int) -> str:
-    return (
-        f"{with_values('w(n, id)', count, 2)} SELECT DISTINCT w.n, h.item FROM w JOIN held h ON h.account_id = w.id"
-        " AND h.kind = 'course'"
-    )
-
-
-@lru_cache(maxsize=8)
 def _netted_sql(count: int) -> str:
-    return (
-        f"{with_values('w(n, giver, receiver)', count, 3)} SELECT w.n, CAST(SUM(p.likes) AS BIGINT),"
-        " CAST(SUM(p.kudos) AS BIGINT) FROM w JOIN pair_counter p"
-        " ON p.receiver_id = w.receiver AND p.giver_id = w.giver GROUP BY w.n"
-    )
+    pair = "SELECT {} FROM pair_counter p WHERE p.receiver_id = w.receiver AND p.giver_id = w.giver"
+    likes, kudos = pair.format("p.likes"), pair.format("p.kudos")
+    return f"{with_values('w(n, giver, receiver)', count, 3)} SELECT w.n, ({likes}), ({kudos}) FROM w"
 
 
 def load_totals(
@@ -170,13 +153,15 @@ def load_totals(
             for name, value in zip(names, row[1:], strict=True):
                 if value is not None:
                     found[row[0]][name] = found[row[0]].get(name, 0) + value
-    learners = [(n, account_id) for n, (ids, stats, _) in enumerate(groups) if stats for account_id in ids]
-    courses: dict[int, set[str]] = {n: set() for n, (_, stats, _) in enumerate(groups) if stats}
-    for size, part in parts(learners):
-        for n, item in db.rows(_courses_sql(size), flat(part, size, (0, 0))):
-            courses[n].add(item)
-    for n, items in courses.items():
-        found[n]["courses_completed"] = len(items)
+    done: dict[int, set[str]] = {}
+    for some, ids in padded([account_id for group, stats, _ in groups if stats for account_id in group]):
+        for account_id, item in db.rows(
+            f"SELECT account_id, item FROM held WHERE account_id IN ({some}) AND kind = 'course'", ids
+        ):
+            done.setdefault(account_id, set()).add(item)
+    for n, (group, stats, _) in enumerate(groups):
+        if stats:
+            found[n]["courses_completed"] = len(set().union(*(done.get(account_id, set()) for account_id in group)))
     pairs = [
         (n, giver, receiver) for n, (ids, _, _) in enumerate(groups) if len(ids) > 1
         for giver in ids for receiver in ids if giver != receiver
@@ -184,7 +169,7 @@ def load_totals(
     for size, part in parts(pairs):
         for n, likes, kudos in db.rows(_netted_sql(size), flat(part, size, (0, 0, 0))):
             for name, value in (("likes_received", likes), ("peer_kudos", kudos)):
-                if name in found[n]:
+                if value is not None and name in found[n]:
                     found[n][name] -= value
     return found
 

@@ -1,0 +1,73 @@
+"""The directory as pages: whole without JavaScript, parts under htmx, wording, robots, caches. Not what is found."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.factories import make_account
+from webapp.services import people, people_index
+
+
+def _crowd(app: Flask, count: int) -> None:
+    ctx = app.extensions["vitrine"]
+    with ctx.db.transaction():
+        for number in range(count):
+            make_account(ctx.db, f"m{number}", full_name=f"Member {number:03}", location="Oslo")
+    people_index.rebuild(ctx)
+
+
+def _cards(answer: Any) -> list[str]:
+    return re.findall(r'data-person="([^"]+)"', answer.get_data(as_text=True))
+
+
+def test_every_page_is_reached_by_plain_links(app: Flask, client: FlaskClient) -> None:
+    _crowd(app, people.PAGE + 7)
+    found, url = [], "/people?q=oslo"
+    while url:
+        answer = client.get(url)
+        assert answer.status_code == 200
+        found += _cards(answer)
+        more = re.search(r'<a class="btn" href="(/people[^"]+)"', answer.get_data(as_text=True))
+        url = more[1].replace("&amp;", "&") if more else ""
+    assert found == [f"m{number}" for number in range(people.PAGE + 7)]
+
+
+def test_under_htmx_come_the_results_and_with_a_cursor_the_next_cards(app: Flask, client: FlaskClient) -> None:
+    _crowd(app, people.PAGE + 1)
+    results = client.get("/people", headers={"HX-Request": "true"}).get_data(as_text=True)
+    assert results.startswith('<section id="results"')
+    more = re.search(r'data-hx-get="([^"]+)"', results)
+    assert more
+    cards = client.get(more[1].replace("&amp;", "&"), headers={"HX-Request": "true"}).get_data(as_text=True)
+    assert re.findall(r'data-person="([^"]+)"', cards) == [f"m{people.PAGE}"]
+    assert "<section" not in cards
+
+
+def test_t50_no_number_of_matches_is_told(app: Flask, client: FlaskClient) -> None:
+    _crowd(app, 7)
+    text = client.get("/people").get_data(as_text=True)
+    assert not re.search(r"\b7 (people|members|results|matches)", text)
+
+
+def test_nothing_found_is_said_kindly_and_what_was_typed_stays(client: FlaskClient) -> None:
+    text = client.get('/people?q=<b>"x&certified=1').get_data(as_text=True)
+    assert "Nobody here matches that, as far as you can see." in text
+    assert 'value="&lt;b&gt;&#34;x"' in text
+    assert re.search(r'name="certified" value="1" checked', text)
+    assert "Nobody is listed here yet." in client.get("/people").get_data(as_text=True)
+
+
+def test_search_engines_are_sent_to_the_profiles_not_here(client: FlaskClient) -> None:
+    """Members who are not to be found by search engines stand in the directory too."""
+    assert '<meta name="robots" content="noindex">' in client.get("/people").get_data(as_text=True)
+
+
+def test_t47_an_unknown_parameter_changes_nothing(app: Flask, client: FlaskClient) -> None:
+    _crowd(app, 5)
+    whole = client.get("/people").data
+    for query in ("sort=email", "sort=-updated", "page=2", "per_page=1", "ids=1", "mine=1", "fields=email"):
+        assert client.get(f"/people?{query}").data == whole, query
