@@ -259,7 +259,6 @@ def reset_meanwhile(ctx, clock, monkeypatch, verb):
     monkeypatch.setattr(passwords, verb, slow)
 
 
-@SQLITE_ONLY
 def test_t2_a_log_in_with_the_old_password_does_not_outlive_the_reset(ctx, clock, monkeypatch):
     make(ctx, clock)
     reset_meanwhile(ctx, clock, monkeypatch, "verify")
@@ -269,7 +268,6 @@ def test_t2_a_log_in_with_the_old_password_does_not_outlive_the_reset(ctx, clock
     assert ctx.db.rows("SELECT * FROM login_session") == []
 
 
-@SQLITE_ONLY
 def test_t2_a_session_that_a_reset_ended_does_not_change_the_password(ctx, clock, monkeypatch):
     make(ctx, clock)
     session = log_in(ctx, clock)

@@ -50,7 +50,7 @@ def log_in(ctx: Context, now: int, *, email: str, password: str, remote: str, de
         new_hash = passwords.hash_password(password)
     with ctx.db.transaction():
         # A reset ends every session: one that begins with the password of before it would outlive it (T2).
-        accounts.lock(ctx.db, account.id)
+        accounts.lock(ctx.db, account.id, shared=True)
         present = accounts.load(ctx.db, account.id)
         if present is None or not present.may_log_in or not _is_still(present, old_hash, password):
             raise Invalid({"password": NO_MATCH})
