@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from policies.errors import Invalid, NotFound, Refused
+from tests.factories import link
 from webapp.services import (
     accounts,
     addresses,
@@ -420,6 +421,32 @@ def test_t15_change_of_address_mails_old_and_new(ctx, clock):
     with pytest.raises(Invalid):
         log_in(ctx, clock)
     log_in(ctx, clock, "new@example.net")
+
+
+@SQLITE_ONLY
+def test_t4_a_change_of_address_ends_every_pending_link(ctx, clock):
+    account_id = make(ctx, clock)
+    for purpose in ("login", "reset"):
+        recovery.ask_link(ctx, clock, purpose, email="sally@example.org", remote="a")
+    ask_and_finish(ctx, clock, log_in(ctx, clock), "new@example.net")
+    assert ctx.db.rows("SELECT purpose FROM proof WHERE account_id = ? AND used_at IS NULL", (account_id,)) == []
+
+
+@SQLITE_ONLY
+def test_d19_what_links_hold_is_the_primarys_own_after_a_change_of_its_address(ctx, clock):
+    account_id, other = make(ctx, clock), make(ctx, clock, "other")
+    link(ctx.db, other, account_id)
+    ctx.db.execute("UPDATE account SET link_private = ? WHERE id = ?", (True, other))
+    ask_and_finish(ctx, clock, log_in(ctx, clock), "new@example.net")
+    assert ctx.db.row("SELECT private FROM account WHERE id = ?", (account_id,)) == (True,)
+    assert ctx.db.row("SELECT link_private FROM account WHERE id = ?", (other,)) == (False,)
+
+
+@SQLITE_ONLY
+def test_t8_right_passwords_use_up_nobodys_attempts(ctx, clock):
+    make(ctx, clock)
+    for _ in range(throttle.LOGIN_REMOTE.count + 1):
+        log_in(ctx, clock)
 
 
 def test_t4_the_link_works_only_in_the_session_that_asked(ctx, clock):
