@@ -261,13 +261,14 @@ class Progress:
 
 
 def _note_unexpected(error: Exception) -> str:
-    """Write the traceback to DATA_DIR/errors.log and say so in one sentence."""
+    """Write the traceback to DATA_DIR/errors.log, for the operator's eyes only, and say so in one sentence."""
     text = f"Something unexpected failed ({type(error).__name__})."
     path = Path(os.environ.get("DATA_DIR") or "data") / "errors.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         with path.open("a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {' '.join(sys.argv[1:])}\n")
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sys.argv[1] if sys.argv[1:] else ''}\n")
             log.writelines(traceback.format_exception(error))
     except OSError:
         return text
