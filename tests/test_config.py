@@ -45,6 +45,14 @@ def test_all_problems_are_told_at_once(tmp_path):
     assert len(text.splitlines()) == 8
 
 
+def test_redis_without_its_package_is_told_at_start(tmp_path, monkeypatch):
+    environ = {"DATA_DIR": str(tmp_path), "SECRET_KEY": STRONG, "REDIS_URL": "redis://localhost"}
+    monkeypatch.setattr("webapp.config.find_spec", lambda name: None)
+    assert "vitrine[redis]" in problems(environ)
+    monkeypatch.setattr("webapp.config.find_spec", lambda name: object())
+    assert Config.from_env(environ).redis_url == "redis://localhost"
+
+
 @pytest.mark.parametrize("url", [
     "http://vitrine.example", "http://10.0.0.1", "http://localhost.evil.example", "http://127.0.0.1.nip.example",
 ])

@@ -53,8 +53,17 @@ def _context(*, make_key: bool = False) -> Any:
     return context
 
 
+def _ready_context() -> Any:
+    """The same for verbs that need the tables of this release. Errors: ConfigError."""
+    from webapp.ops.setup import check_set_up
+
+    context = _context()
+    check_set_up(context)
+    return context
+
+
 @verb(cls=Verb)
-@click.option("--port", default=8000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port on 127.0.0.1.")
 def demo(port: int) -> None:
     """Make a demo database, print who can log in, and serve it on 127.0.0.1."""
     from webapp.app import open_context
@@ -87,14 +96,15 @@ def init() -> None:
 
 @verb(cls=Verb)
 @click.option("--host", default=None, help="Address to listen on [default: the loopback address of BASE_URL].")
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Web processes.")
 def serve(host: str | None, port: int, workers: int) -> None:
     """Serve the site, with one worker beside the web processes."""
     from webapp.ops import serve as serving
     from webapp.ops.logs import log_to_stderr
 
-    if not os.environ.get("BASE_URL") and host in {None, "127.0.0.1", "localhost"}:
+    host = "127.0.0.1" if host == "localhost" else host     # the web server takes numbers only
+    if not os.environ.get("BASE_URL") and host in {None, "127.0.0.1"}:
         os.environ["BASE_URL"] = f"http://127.0.0.1:{port}"
     config = Config.from_env(os.environ)
     log_to_stderr()
@@ -134,7 +144,7 @@ def import_(source: str, folder: Path, site: str, link_network: bool) -> None:
 
     progress = Progress()
     try:
-        report = import_source(_context(), source, folder, site, link_network, _now(), progress)
+        report = import_source(_ready_context(), source, folder, site, link_network, _now(), progress)
     finally:
         progress.close()
     for line in _report_lines(report):
@@ -182,7 +192,7 @@ def worker(parent: int | None) -> None:
     from webapp.ops.queue import run_worker
 
     log_to_stderr()
-    run_worker(_context(), parent)
+    run_worker(_ready_context(), parent)
 
 
 @verb("create-admin", cls=Verb)
@@ -191,7 +201,7 @@ def create_admin(email: str) -> None:
     """Make the first admin. There is no default password: a link is mailed and printed."""
     from webapp.services import signup
 
-    link = signup.create_admin(_context(), email, _now())
+    link = signup.create_admin(_ready_context(), email, _now())
     click.echo(f"Open this once to choose password and handle:\n{link}" if link else f"{email} is an admin now.")
 
 
@@ -251,13 +261,14 @@ class Progress:
 
 
 def _note_unexpected(error: Exception) -> str:
-    """Write the traceback to DATA_DIR/errors.log and say so in one sentence."""
+    """Write the traceback to DATA_DIR/errors.log, for the operator's eyes only, and say so in one sentence."""
     text = f"Something unexpected failed ({type(error).__name__})."
     path = Path(os.environ.get("DATA_DIR") or "data") / "errors.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         with path.open("a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {' '.join(sys.argv[1:])}\n")
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sys.argv[1] if sys.argv[1:] else ''}\n")
             log.writelines(traceback.format_exception(error))
     except OSError:
         return text

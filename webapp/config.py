@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -69,8 +70,10 @@ class Config:
         if smtp_url and _scheme(smtp_url) not in {"smtp", "smtps"}:
             problems.append("SMTP_URL: starts neither with smtp:// nor with smtps://.")
         redis_url = environ.get("REDIS_URL") or None
-        if redis_url and _scheme(redis_url) not in {"redis", "rediss", "unix"}:
+        if redis_url and _scheme(redis_url) not in {"redis", "rediss"}:
             problems.append("REDIS_URL: starts neither with redis:// nor with rediss://.")
+        elif redis_url and find_spec("redis") is None:
+            problems.append("REDIS_URL: the package redis is not installed; install vitrine[redis], or unset it.")
         trusted = environ.get("TRUSTED_PROXIES") or "0"
         if len(trusted) != 1 or trusted not in "0123456789":
             problems.append("TRUSTED_PROXIES: is the number of proxies in front of the site, 0 to 9.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,34 @@ def test_serve_refuses_plain_http_beyond_loopback_and_an_unmigrated_database(run
     status, _, err = run("serve")
     assert status == 1
     assert "vitrine init" in err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_serve_on_a_port_that_is_taken_says_so(run, host):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        status, _, err = run("serve", "--host", host, "--port", port)
+    assert (status, err) == (
+        1, f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use."
+        " Take another one with --port; --host is an address of this machine.\n",
+    )
+
+
+def test_serve_on_a_name_or_no_port_is_one_sentence(run):
+    status, _, err = run("serve", "--host", "nobody.localhost")
+    assert status == 1
+    assert err.startswith("Error: Cannot listen on nobody.localhost")
+    assert run("serve", "--port", "99999")[0] == 2
+
+
+@pytest.mark.parametrize("arguments", [
+    ("create-admin", "--email", "a@example.org"), ("import", "stackexchange", ".", "--site", "a.example"), ("worker",),
+])
+def test_what_needs_the_tables_says_that_they_are_missing(run, arguments):
+    run("migrate", "down")
+    assert run(*arguments) == (1, "", "Error: The database is not set up for this release. Run `vitrine init`.\n")
 
 
 def test_init_from_nothing(tmp_path, monkeypatch):

@@ -221,3 +221,16 @@ def test_a_flood_of_changes_is_braked(client):
     assert answers[240].status_code == 429
     assert int(answers[240].headers["Retry-After"]) <= 60
     assert client.get("/login").status_code == 200
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_the_server_cut_costs_one_answer(ctx, config, database_url, open_database):
+    client = create_app(config, context=ctx).test_client()
+    assert client.get("/u/nobody").status_code == 404
+    open_database(database_url).rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    answer = client.get("/u/nobody")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert client.get("/u/nobody").status_code == 404

@@ -8,8 +8,21 @@ from dataclasses import replace
 
 import pytest
 
-from policies.errors import Invalid, Refused
-from webapp.services import accounts, addresses, emails, passwords, recovery, sessions, signup, throttle, tokens
+from policies.errors import Invalid, NotFound, Refused
+from tests.factories import link
+from webapp.services import (
+    accounts,
+    addresses,
+    avatars,
+    editing,
+    emails,
+    passwords,
+    recovery,
+    sessions,
+    signup,
+    throttle,
+    tokens,
+)
 from webapp.services.tokens import LinkGone
 from webapp.store import accounts as store
 
@@ -234,6 +247,49 @@ def test_t2_t4_a_reset_ends_sessions_and_pending_changes(ctx, clock):
     log_in(ctx, clock, password=OTHER)
 
 
+def reset_meanwhile(ctx, clock, monkeypatch, verb):
+    """A reset that is finished while `verb` of `passwords` works."""
+    recovery.ask_link(ctx, clock, "reset", email="sally@example.org", remote="a")
+    key, real = newest_key(ctx, "reset"), getattr(passwords, verb)
+
+    def slow(*args):
+        monkeypatch.setattr(passwords, verb, real)
+        recovery.finish_reset(ctx, clock, key, OTHER)
+        return real(*args)
+
+    monkeypatch.setattr(passwords, verb, slow)
+
+
+def test_t2_a_log_in_with_the_old_password_does_not_outlive_the_reset(ctx, clock, monkeypatch):
+    make(ctx, clock)
+    reset_meanwhile(ctx, clock, monkeypatch, "verify")
+    with pytest.raises(Invalid) as caught:
+        log_in(ctx, clock)
+    assert caught.value.errors == {"password": accounts.NO_MATCH}
+    assert ctx.db.rows("SELECT * FROM login_session") == []
+
+
+def test_t2_a_session_that_a_reset_ended_does_not_change_the_password(ctx, clock, monkeypatch):
+    make(ctx, clock)
+    session = log_in(ctx, clock)
+    reset_meanwhile(ctx, clock, monkeypatch, "hash_password")
+    with pytest.raises(Refused) as caught:
+        accounts.change_password(ctx, clock, session, "the attacker's own word")
+    assert caught.value.rule == "rule_live_session"
+    log_in(ctx, clock, password=OTHER)
+
+
+def test_a_zero_byte_is_an_unknown_name_on_every_database(ctx, clock):
+    """PostgreSQL takes none in a text: such a name must not get as far as there."""
+    make(ctx, clock)
+    session = log_in(ctx, clock)
+    assert not sessions.end_listed(ctx, session, "\0" * 16, clock)
+    assert avatars.open_avatar(ctx, session.viewer, "a\0b") is None
+    with pytest.raises(NotFound):
+        editing.find_target(ctx, session.viewer, "sal\0ly")
+    assert editing.find_target(ctx, session.viewer, "Sally") == session.account_id
+
+
 def test_t13_a_reset_link_works_once_even_at_the_same_moment(ctx, clock):
     make(ctx, clock)
     recovery.ask_link(ctx, clock, "reset", email="sally@example.org", remote="a")
@@ -365,6 +421,32 @@ def test_t15_change_of_address_mails_old_and_new(ctx, clock):
     with pytest.raises(Invalid):
         log_in(ctx, clock)
     log_in(ctx, clock, "new@example.net")
+
+
+@SQLITE_ONLY
+def test_t4_a_change_of_address_ends_every_pending_link(ctx, clock):
+    account_id = make(ctx, clock)
+    for purpose in ("login", "reset"):
+        recovery.ask_link(ctx, clock, purpose, email="sally@example.org", remote="a")
+    ask_and_finish(ctx, clock, log_in(ctx, clock), "new@example.net")
+    assert ctx.db.rows("SELECT purpose FROM proof WHERE account_id = ? AND used_at IS NULL", (account_id,)) == []
+
+
+@SQLITE_ONLY
+def test_d19_what_links_hold_is_the_primarys_own_after_a_change_of_its_address(ctx, clock):
+    account_id, other = make(ctx, clock), make(ctx, clock, "other")
+    link(ctx.db, other, account_id)
+    ctx.db.execute("UPDATE account SET link_private = ? WHERE id = ?", (True, other))
+    ask_and_finish(ctx, clock, log_in(ctx, clock), "new@example.net")
+    assert ctx.db.row("SELECT private FROM account WHERE id = ?", (account_id,)) == (True,)
+    assert ctx.db.row("SELECT link_private FROM account WHERE id = ?", (other,)) == (False,)
+
+
+@SQLITE_ONLY
+def test_t8_right_passwords_use_up_nobodys_attempts(ctx, clock):
+    make(ctx, clock)
+    for _ in range(throttle.LOGIN_REMOTE.count + 1):
+        log_in(ctx, clock)
 
 
 def test_t4_the_link_works_only_in_the_session_that_asked(ctx, clock):

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from policies.terms import ANONYMOUS
 from tests.conftest import NOW
 from tests.factories import link, make_account
-from tests.services.people import DAY, did, see, statements
+from tests.services.people import DAY, choose, did, see, statements
 from webapp.services.activity import PAGE, read_cursor, view_activity, write_cursor
 from webapp.services.context import Context
 from webapp.services.heatmap import heatmap
+from webapp.services.profiles import view_profile
 from webapp.services.rows import KINDS, web_url
-from webapp.services.views import ActivityPage
+from webapp.services.viewing import load_viewer
+from webapp.services.views import ActivityPage, ProfileView
 
 
 def page(ctx: Context, handle: str = "sally", **asked: str | None) -> ActivityPage:
@@ -159,6 +161,25 @@ def test_the_heatmap_is_53_weeks_that_end_today(ctx: Context) -> None:
     assert found.months[-1].month == today.isoformat()[:7]
     assert (found.months[-1].forum, found.months[-1].learning, found.months[-1].event) == (7, 1, 0)
     assert len(see(ctx, "sally").recent) == 6
+
+
+@pytest.mark.parametrize(("field", "kind"), [
+    ("badges", "course_completed"), ("certifications", "certification"), ("groups", "group_joined"),
+])  # fmt: skip
+def test_the_heatmap_does_not_tell_what_a_hidden_section_holds(ctx: Context, field: str, kind: str) -> None:
+    sally = make_account(ctx.db, "sally")
+    did(ctx.db, sally, at=NOW)
+    before = see(ctx, "sally").heatmap
+    for back in (0, 2):
+        did(ctx.db, sally, kind, NOW - back * DAY, where="school", area="learning")
+    shown = see(ctx, "sally").heatmap
+    assert shown is not None
+    assert (shown.total, shown.months[-1].learning) == (3, 2)
+    choose(ctx.db, sally, you=(field,))
+    assert see(ctx, "sally").heatmap == before
+    own = view_profile(ctx, load_viewer(ctx, sally), "sally", NOW)
+    assert isinstance(own, ProfileView)
+    assert own.heatmap == shown
 
 
 @given(st.dictionaries(st.integers(-5, 380), st.integers(1, 9)), st.integers(1, 30_000))

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import peewee
 import pytest
 
 from policies.errors import Conflict, Invalid, NotFound
-from policies.terms import ANONYMOUS, Viewer
+from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from webapp.services import editing
 from webapp.services.context import Context
+from webapp.services.ingest import record_events, register_source
 from webapp.services.viewing import load_viewer
+from webapp.store import ingest as ingest_store
 from webapp.store import policy
+from webapp.store.database import Database
 
 ABOUT = {
     "job_title": "Solutions architect", "organization": "Acme Corp", "department": "Tools",
@@ -254,6 +260,7 @@ def test_rows_are_added_and_removed_without_saving(ctx: Context, sally: Viewer) 
     assert (less.rows, less.values) == (1, {"url-0": "b.exam", "label-0": "B"})
     assert editing.change_rows(form, {"url-0": "x"}, "remove:0").rows == 1
     assert editing.change_rows(form, typed, "remove:99").rows == 2
+    assert editing.change_rows(form, typed, "remove:" + "9" * 5000).rows == 2
     assert row(ctx, sally.account_id, "links") is None
 
 
@@ -316,3 +323,53 @@ def test_of_two_saves_at_once_one_is_told(ctx: Context, sally: Viewer) -> None:
         thread.join()
     assert sorted(outcomes, key=str) == [True, "conflict", "conflict", "conflict"]
     assert row(ctx, sally.account_id, "edit_version") == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_edit_and_a_batch_of_events_do_not_wait_for_each_other(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event holds on to the accounts it names until it is committed; an edit takes the rows of the whole group."""
+    first, second = make_account(ctx.db, "first"), make_account(ctx.db, "second")
+    link(ctx.db, second, first)
+    register_source(ctx, "forum", "Forum", Area.FORUM, NOW)
+    for actor, account_id in (("1", first), ("2", second)):
+        source = ctx.db.row("SELECT id FROM source")
+        ctx.db.execute(
+            "INSERT INTO identity(source_id, actor, account_id, created_at) VALUES (?,?,?,1)",
+            (*source, actor, account_id),
+        )
+    stored, go_on, outcomes = threading.Event(), threading.Event(), []
+    real = ingest_store.save_events
+
+    def save_events(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
+        real(db, rows[:1])
+        stored.set()
+        go_on.wait(1)
+        real(db, rows[1:])
+
+    monkeypatch.setattr(ingest_store, "save_events", save_events)
+
+    def in_thread(work: Callable[[], object]) -> threading.Thread:
+        def run() -> None:
+            try:
+                work()
+                outcomes.append("done")
+            except peewee.OperationalError as error:
+                outcomes.append(str(error))
+            finally:
+                ctx.db.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    events = [Event(actor, actor, ActivityKind.ANSWER, NOW) for actor in ("2", "1")]
+    batch = in_thread(lambda: record_events(ctx, "forum", events, NOW))
+    assert stored.wait(10)
+    edit = in_thread(lambda: editing.save_about(ctx, load_viewer(ctx, first), {"bio": "x"}, NOW))
+    edit.join(5)
+    go_on.set()
+    batch.join(10)
+    edit.join(10)
+    assert outcomes == ["done", "done"]

@@ -113,6 +113,15 @@ def test_a_later_dump_adds_only_what_is_new(ctx: Context, tmp_path: Path) -> Non
     assert repair.find_differences(ctx) == []
 
 
+def test_a_changed_record_moves_the_row_version_so_that_no_kept_page_is_shown(ctx: Context, tmp_path: Path) -> None:
+    load(ctx, dumps.write_small(tmp_path / "a"))
+    before = person(ctx, 1, "row_version")
+    rows = [dumps.user(1, "Ann Lee", Location="Porto"), dumps.user(2), dumps.user(5, "彭紅豆")]
+    report = load(ctx, dumps.write_small(tmp_path / "b", Users=rows))
+    assert (report.people_updated, report.events_new) == (1, 0)
+    assert person(ctx, 1, "row_version") == before + 1
+
+
 def test_d21_a_claimed_record_is_never_updated_but_its_activity_is(ctx: Context, tmp_path: Path) -> None:
     load(ctx, dumps.write_small(tmp_path / "a"))
     ctx.db.execute("UPDATE account SET state = 'active', location = 'Home' WHERE id = ?", (person(ctx, 1, "id"),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from granian.constants import Interfaces
 from policies.errors import ConfigError
 from webapp.app import ROOT, open_context
 from webapp.config import Config, is_loopback
-from webapp.store.migrate import is_at_head
+from webapp.ops.setup import check_set_up
 
 log = logging.getLogger("vitrine.serve")
 
@@ -30,6 +31,7 @@ def serve(config: Config, host: str, port: int, workers: int) -> None:
     Errors: ConfigError when the database is not at this release's schema, or plain http would leave this machine.
     """
     check_can_serve(config, host)
+    check_can_listen(host, port)
     os.environ.setdefault("BASE_URL", config.base_url)
     worker = WorkerProcess()
     worker.start()
@@ -52,10 +54,24 @@ def check_can_serve(config: Config, host: str) -> None:
         )
     ctx = open_context(config)
     try:
-        if not is_at_head(ctx.db):
-            raise ConfigError("The database is not set up for this release.", "Run `vitrine init`.")
+        check_set_up(ctx)
     finally:
         ctx.db.close()
+
+
+def check_can_listen(host: str, port: int) -> None:
+    """Errors: ConfigError when something else listens there, or the address is not one of this machine's."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        family, kind, _, _, address = found[0]
+        with socket.socket(family, kind) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot listen on {host}, port {port}: {error.strerror}.",
+            "Take another one with --port; --host is an address of this machine.",
+        ) from error
 
 
 def default_host(config: Config) -> str:

@@ -1,12 +1,13 @@
-"""`vitrine init` and `vitrine migrate up`: the schema, then what the policies need recorded in it."""
+"""`vitrine init` and `vitrine migrate up`: the schema, then what the policies need recorded in it; whether it is."""
 
 from __future__ import annotations
 
+from policies.errors import ConfigError
 from policies.timeline import unrecorded
 from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.store import policy
-from webapp.store.migrate import migrate_up
+from webapp.store.migrate import is_at_head, migrate_up
 
 
 def set_up(ctx: Context, now: int) -> list[str]:
@@ -20,6 +21,12 @@ def set_up(ctx: Context, now: int) -> list[str]:
     if people_index.catch_up(ctx, now):
         lines.append("wrote the index of the people directory")
     return lines or ["nothing to do"]
+
+
+def check_set_up(ctx: Context) -> None:
+    """Errors: ConfigError when the database has not the schema of this release."""
+    if not is_at_head(ctx.db):
+        raise ConfigError("The database is not set up for this release.", "Run `vitrine init`.")
 
 
 def record_policies(ctx: Context, now: int) -> bool:

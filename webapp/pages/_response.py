@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import xxhash
 from flask import Response, g, redirect, render_template, request, session
 from werkzeug.wrappers import Response as Redirect
 
@@ -64,7 +64,7 @@ def set_cache_headers(response: Response) -> Response:
         return response
     response.headers["Cache-Control"] = "private, no-cache"
     if not response.is_streamed:
-        response.set_etag(xxhash.xxh3_128_hexdigest(response.get_data()), weak=True)
+        response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32], weak=True)
         if request.if_none_match:
             response.make_conditional(request)
     return response

@@ -60,6 +60,11 @@ def log_in(ctx: Context, now: int, *, email: str, password: str, remote: str, de
     if passwords.is_outdated(old_hash):
         new_hash = passwords.hash_password(password)
     with ctx.db.transaction():
+        # A reset ends every session: one that begins with the password of before it would outlive it (T2).
+        accounts.lock(ctx.db, account.id, shared=True)
+        present = accounts.load(ctx.db, account.id)
+        if present is None or not present.may_log_in or not _is_still(present, old_hash, password):
+            raise Invalid({"password": NO_MATCH})
         throttle.forget(ctx, throttle.LOGIN_ACCOUNT, address.key)
         throttle.give_back(ctx, throttle.LOGIN_REMOTE, remote)
         if new_hash != old_hash:
@@ -93,7 +98,7 @@ def require_recent(session: Session, now: int) -> None:
 def change_password(ctx: Context, now: int, session: Session, password: str) -> None:
     """Set a new password; every other session and every pending link of the account ends (T15).
 
-    Errors: Refused (rule_recent_password), Invalid (`password`).
+    Errors: Refused (rule_recent_password; rule_live_session), Invalid (`password`).
     """
     require_recent(session, now)
     account = _own(ctx, session)
@@ -102,6 +107,9 @@ def change_password(ctx: Context, now: int, session: Session, password: str) -> 
     password_hash = passwords.hash_password(password)
     with ctx.db.transaction():
         accounts.lock(ctx.db, account.id)
+        # Whom a reset has just locked out must not set a password after it (T2).
+        if not session_store.is_there(ctx.db, session.session_id):
+            raise Refused("rule_live_session", "This session has ended.", "Log in again.")
         accounts.set_password(ctx.db, account.id, password_hash)
         session_store.end_of_account(ctx.db, account.id, but=session.session_id)
         proofs.cancel_for_account(ctx.db, account.id)
@@ -149,6 +157,11 @@ def sweep(ctx: Context, now: int) -> None:
     """Everything of accounts that is over: sessions, proofs, counts, mails given up. For the worker, once an hour."""
     for part in (sessions, tokens, throttle, mailer):
         part.sweep(ctx, now)
+
+
+def _is_still(account: Login, checked_hash: str, password: str) -> bool:
+    """Whether the password that was checked against a hash is that of the account's present one."""
+    return account.password_hash == checked_hash or passwords.verify(account.password_hash, password)
 
 
 def _own(ctx: Context, session: Session) -> Login:

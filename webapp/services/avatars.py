@@ -80,7 +80,8 @@ def open_avatar(ctx: Context, viewer: Viewer, key: str) -> bytes | None:
 
     One statement, and one more for the bytes of a picture that is shown (T57, T61).
     """
-    group = records.load_avatar_group(ctx.db, key)
+    # PostgreSQL takes no zero byte in a text.
+    group = records.load_avatar_group(ctx.db, key) if key.isprintable() else None
     if group is None or group.asked.state not in {State.ACTIVE, State.UNCLAIMED}:
         return None
     gate = ctx.gate(group.version)

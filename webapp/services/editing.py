@@ -20,6 +20,7 @@ from policies.visibility import Gate, display_name
 from webapp.services import links, people_index, texts
 from webapp.services.context import Context
 from webapp.services.notes import avatar_view
+from webapp.services.opening import canonical_handle
 from webapp.services.views import AvatarView
 from webapp.store import audit, profiles, records
 
@@ -87,7 +88,8 @@ def find_target(ctx: Context, viewer: Viewer, handle: str) -> int:
 
     Errors: NotFound for everybody who may not edit there, as for an unknown handle (D2).
     """
-    group = profiles.load_group(ctx.db, handle)
+    known = canonical_handle(handle)
+    group = profiles.load_group(ctx.db, known) if known is not None else profiles.NO_GROUP
     if group is profiles.NO_GROUP:
         raise NotFound
     member = group.asked if group.asked.silent else group.primary
@@ -166,7 +168,7 @@ def change_rows(form: Form, typed: Mapping[str, str], change: str) -> Form:
     """The form of Where to find me with what was typed and one row more (`add`) or less (`remove:2`). Saves nothing."""
     rows = _typed_rows(typed)
     verb, _, number = change.partition(":")
-    if verb == "remove" and number.isdecimal() and int(number) < len(rows):
+    if verb == "remove" and number.isdecimal() and len(number) < 4 and int(number) < len(rows):
         del rows[int(number)]
     elif verb == "add" and len(rows) < links.LINKS_LIMIT:
         rows.append(("", ""))

@@ -67,8 +67,10 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     kinds = [kind for kind, section in held.SECTION_OF.items() if opened.shows(section)]
     items = held.unions(totals_store.load_held(db, shown_ids if kinds else NOBODY, kinds))
     active_ids = shown_ids if activity else NOBODY
-    map_ = heatmap.heatmap(activity_store.load_days(db, active_ids, heatmap.first_day(now), now // heatmap.DAY), now)
-    recent = row_views(activity_store.load_rows(db, active_ids, RECENT, without=hidden_kinds(opened.shows)))
+    without = hidden_kinds(opened.shows)
+    days = activity_store.load_days(db, active_ids, heatmap.first_day(now), now // heatmap.DAY, without)
+    map_ = heatmap.heatmap(days, now)
+    recent = row_views(activity_store.load_rows(db, active_ids, RECENT, without=without))
     notes = opened.notes()
 
     handle = opened.face.handle

@@ -93,7 +93,7 @@ def end(ctx: Context, session: Session, now: int) -> None:
 
 def end_listed(ctx: Context, session: Session, key: str, now: int) -> bool:
     """End one of the account's own sessions, named as in its list; False if there is none such."""
-    if len(key) != _SHORT:
+    if len(key) != _SHORT or not key.isalnum():
         return False
     with ctx.db.transaction():
         ended = sessions.end_listed(ctx.db, session.account_id, key)

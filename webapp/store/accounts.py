@@ -47,10 +47,13 @@ def load(db: Database, account_id: int) -> Login | None:
     return _login(db.row(f"SELECT {COLUMNS} {FROM} WHERE a.id = ?", (account_id,)))
 
 
-def lock(db: Database, account_id: int) -> None:
-    """Hold the account's row until the transaction ends (SQLite holds the whole database already)."""
+def lock(db: Database, account_id: int, *, shared: bool = False) -> None:
+    """Hold the account's row until the transaction ends (SQLite holds the whole database already).
+
+    `shared`: against whoever locks it alone, and against nobody else: no batch of events is waited for.
+    """
     if db.dialect == "postgresql":
-        db.execute("SELECT id FROM account WHERE id = ? FOR UPDATE", (account_id,))
+        db.execute(f"SELECT id FROM account WHERE id = ? FOR {'KEY SHARE' if shared else 'UPDATE'}", (account_id,))
 
 
 def insert(db: Database, now: int, **columns: Any) -> int | None:

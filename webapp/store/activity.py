@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from webapp.store.database import Database, marks
 
+DAY = 86_400
+
 
 class Row(NamedTuple):
     """One listed activity with its source."""
@@ -21,14 +23,29 @@ class Row(NamedTuple):
     area: str
 
 
-@lru_cache(maxsize=64)
-def _days_sql(count: int) -> str:
-    return f"SELECT day, area, n FROM activity_day WHERE account_id IN ({marks(count)}) AND day >= ? AND day <= ?"
+@lru_cache(maxsize=512)
+def _days_sql(count: int, without: int) -> str:
+    some = marks(count)
+    sql = f"SELECT day, area, n FROM activity_day WHERE account_id IN ({some}) AND day >= ? AND day <= ?"
+    if without:     # the days count every kind: those of hidden sections are taken off again
+        sql += (
+            f" UNION ALL SELECT v.at / {DAY}, s.area, -1 FROM activity v JOIN source s ON s.id = v.source_id"
+            f" WHERE v.account_id IN ({some}) AND v.kind IN ({marks(without)}) AND v.listed AND v.at >= ? AND v.at < ?"
+        )
+    return sql
 
 
-def load_days(db: Database, ids: Sequence[int], first: int, last: int) -> list[tuple[int, str, int]]:
-    """(day, area, listed activities) between two days (days since 1970), several rows for one day possible."""
-    return db.rows(_days_sql(len(ids)), (*ids, first, last))
+def load_days(
+    db: Database, ids: Sequence[int], first: int, last: int, without: Sequence[str] = ()
+) -> list[tuple[int, str, int]]:
+    """(day, area, listed activities that are not of the kinds `without`) between two days (days since 1970).
+
+    Several rows for one day are possible; their sum counts. One statement.
+    """
+    params: tuple[object, ...] = (*ids, first, last)
+    if without:
+        params += (*ids, *without, first * DAY, (last + 1) * DAY)
+    return db.rows(_days_sql(len(ids), len(without)), params)
 
 
 @lru_cache(maxsize=512)

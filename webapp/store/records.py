@@ -18,9 +18,10 @@ COLUMNS = frozenset({
     "products", "avatar",
 })  # fmt: skip
 
+#: NO KEY: an event that names one of these accounts holds its key until it is committed, and must not be waited for.
 LOCK_GROUP = """
 SELECT a.id FROM account a, (SELECT coalesce(primary_id, id) AS id FROM account WHERE id = ?) g
-WHERE a.id = g.id OR a.primary_id = g.id ORDER BY a.id FOR UPDATE OF a
+WHERE a.id = g.id OR a.primary_id = g.id ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 #: A replaced picture's key is dead at once: the picture must be the one its account wears (T57).
 _WORN = "FROM avatar v JOIN account r ON r.id = v.account_id AND r.avatar = v.key"

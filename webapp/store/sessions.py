@@ -36,6 +36,11 @@ def load(db: Database, session_hash: str, seen_after: int, created_after: int) -
     return None if row is None else SessionRow(row[0], row[1], bool(row[2]), *row[3:])
 
 
+def is_there(db: Database, session_hash: str) -> bool:
+    """Whether the session's row still stands: nobody has ended it."""
+    return db.row("SELECT 1 FROM login_session WHERE id = ?", (session_hash,)) is not None
+
+
 def touch(db: Database, session_hash: str, now: int) -> None:
     db.execute("UPDATE login_session SET seen_at = ? WHERE id = ?", (now, session_hash))
 
