@@ -76,6 +76,14 @@ _ACTIVE = """() => {
 }"""
 
 
+def wait_until(page: Any, expression: str, seconds: float = 5.0) -> None:
+    """Look until it is true. Playwright's own waiting evaluates text inside the page, which the page's policy refuses."""
+    until = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < until, f"it never came true: {expression}"
+        page.wait_for_timeout(20)
+
+
 def tab_to(page: Any, name: str, presses: int = 90) -> None:
     """Press Tab until what is called `name` (its start) has the focus, and see that the focus is visible."""
     for _ in range(presses):

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import expect
 
-from tests.browser.helpers import Watch, mailed_link, tab_to, type_into
+from tests.browser.helpers import Watch, mailed_link, tab_to, type_into, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -213,7 +213,7 @@ def test_everything_by_keyboard_alone(browser: Any, app: Flask, live_server: str
     keys.press("Enter")
     page.locator("#s-about [data-field=bio]").wait_for()
     # The focus stays where the work was, not at the top of the page.
-    page.wait_for_function("!!document.activeElement.closest('#s-about')")
+    wait_until(page, "!!document.activeElement.closest('#s-about')")
 
     tab_to(page, "Edit profile", 150)
     keys.press("Enter")

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
-from tests.browser.helpers import Watch, tab_to, type_into
+from tests.browser.helpers import Watch, tab_to, type_into, wait_until
 from tests.pages.linking_samples import HOME, make_member
 from tests.services.test_accounts import PASSWORD, verify_domain
 
@@ -194,12 +194,12 @@ def test_everything_by_keyboard_alone(browser: Any, app: Flask, members: None, l
     type_into(page, "Password of the other account", PASSWORD)
     keys.press("Enter")
     page.locator("svg.sum").wait_for()
-    page.wait_for_function("document.activeElement.id === 'h-step'")
+    wait_until(page, "document.activeElement.id === 'h-step'")
     is_accessible()
     tab_to(page, "Sally")
     keys.press("ArrowDown")
     page.locator("[data-rehearsed]", has_text="/u/sal").filter(has_not_text="/u/sally").wait_for()
-    page.wait_for_function("!document.querySelector('.htmx-swapping, .htmx-settling, .htmx-request')")
+    wait_until(page, "!document.querySelector('.htmx-swapping, .htmx-settling, .htmx-request')")
     assert page.evaluate("document.activeElement.id") == "primary-2"
     keys.press("ArrowUp")
     page.locator("[data-rehearsed]", has_text="/u/sally").wait_for()

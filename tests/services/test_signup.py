@@ -305,5 +305,5 @@ def test_terms_that_changed_in_between_are_asked_again(ctx, clock):
 @SQLITE_ONLY
 def test_every_mail_text_can_be_drawn(ctx, clock):
     for path in sorted(mailer.TEXTS.glob("*.txt")):
-        mailer.queue(ctx, "a@example.org", path.stem, clock, link="L", handle="h", email="e", organization="O")
+        mailer.queue(ctx, "a@example.org", path.stem, clock, link="L", handle="h", email="e", organization="O", page="P")
     assert all(subject and body and len(subject) < 70 for _, subject, body in mails(ctx))
