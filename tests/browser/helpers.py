@@ -77,7 +77,7 @@ _ACTIVE = """() => {
 
 
 def wait_until(page: Any, expression: str, seconds: float = 5.0) -> None:
-    """Look until it is true. Playwright's own waiting evaluates text inside the page, which the page's policy refuses."""
+    """Look until it is true. Playwright's own waiting evaluates text in the page, which the page's policy refuses."""
     until = time.monotonic() + seconds
     while not page.evaluate(expression):
         assert time.monotonic() < until, f"it never came true: {expression}"

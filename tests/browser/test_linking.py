@@ -148,7 +148,7 @@ def test_a_refusal_leads_to_its_fix(page: Any, app: Flask, members: None, live_s
     note = page.locator('[data-rule="rule_not_two_managed"]')
     note.wait_for()
     if scripts:
-        assert page.evaluate("document.activeElement.dataset.rule") == "rule_not_two_managed"
+        wait_until(page, "document.activeElement.dataset.rule === 'rule_not_two_managed'")
     note.get_by_role("link", name="Create a personal account").click()
     page.wait_for_url("**/link/create")
     assert page.get_by_label("Personal e-mail").is_visible()
@@ -162,6 +162,7 @@ def test_everything_by_keyboard_alone(browser: Any, app: Flask, members: None, l
     keys, watch = page.keyboard, Watch(page)
 
     def is_accessible() -> None:
+        wait_until(page, "document.getAnimations().length === 0")       # colours on their way are no colours
         assert [found["id"] for found in Axe().run(page).response["violations"]] == []
 
     page.goto(f"{live_server}/login")
