@@ -83,6 +83,8 @@ def test_link_and_unlink(page: Any, app: Flask, members: None, live_server: str,
     assert page.get_by_label("E-mail of the other account").input_value() == OLD
     assert page.get_by_label("Password of the other account").input_value() == ""
     in_place(page, scripts)
+    if scripts:     # htmx moves the focus once the form has settled
+        wait_until(page, "!document.querySelector('.htmx-swapping, .htmx-settling, .htmx-request')")
     page.get_by_label("Password of the other account").fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()
     page.locator("svg.sum").wait_for()
