@@ -487,8 +487,39 @@ def test_hidden_messages_and_those_within_a_group_are_not_quoted(ctx: Context) -
     ctx.db.execute("UPDATE kudos SET hidden_at = 1 WHERE message = 'Moderated'")
     kudos = see(ctx, "sally").kudos
     assert kudos is not None
-    # The silent giver stays: that it vanished would tell whose it is (T36).
-    assert {note.message for note in kudos.latest} == {"From the silent one", "To the linked one"}
+    assert {note.message for note in kudos.latest} == {"To the linked one"}
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["shown", "silent"])
+def test_d9_sum_givers_and_messages_leave_out_the_same_givers(ctx: Context, silent: bool) -> None:
+    """A page says "1 peer kudos from 1 person" with that person's message, whether the other giver is silent or not."""
+    sally, quiet, other = (make_account(ctx.db, handle) for handle in ("sally", "quiet", "other"))
+    gave(ctx.db, quiet, sally, "From the linked one")
+    gave(ctx.db, other, sally, "From somebody else")
+    before = see(ctx, "sally").kudos
+    assert before is not None
+    assert (before.received, before.givers, len(before.latest)) == (2, 2, 2)
+    link(ctx.db, quiet, sally, silent=silent)
+    kudos = see(ctx, "sally").kudos
+    assert kudos is not None
+    assert (kudos.received, kudos.givers) == (1, 1)
+    assert [note.message for note in kudos.latest] == ["From somebody else"]
+
+
+def test_t36_the_page_of_a_silent_account_goes_on_counting_its_primary_as_anybody(ctx: Context) -> None:
+    """As if unlinked: the kudos its primary gave it are in its own sum, givers and messages (D5)."""
+    sally, quiet, other = (make_account(ctx.db, handle) for handle in ("sally", "quiet", "other"))
+    gave(ctx.db, sally, quiet, "From the primary")
+    gave(ctx.db, other, quiet, "From somebody else")
+    before = see(ctx, "quiet").kudos
+    link(ctx.db, quiet, sally, silent=True)
+    kudos = see(ctx, "quiet").kudos
+    assert kudos == before
+    assert kudos is not None
+    assert (kudos.received, kudos.givers, len(kudos.latest)) == (2, 2, 2)
+    sums = see(ctx, "sally").kudos
+    assert sums is not None
+    assert (sums.received, sums.givers, sums.latest) == (1, 0, ())
 
 
 def test_kudos_messages_come_newest_first_and_few(ctx: Context) -> None:

@@ -22,14 +22,15 @@ def avatar_view(name: str, key: str | None) -> AvatarView:
 
 
 def latest_notes(
-    ctx: Context, gate: Gate, viewer: Viewer, receivers: Sequence[int], limit: int = LATEST
+    ctx: Context, gate: Gate, viewer: Viewer, receivers: Sequence[int], within: Sequence[int], limit: int = LATEST
 ) -> tuple[KudosNote, ...]:
     """The newest messages to these accounts. Two statements, one where there is no message.
 
+    `within`: the whole group, silent accounts too: what it gave itself is in no sum and so in no quotation (D9).
     The giver is named as the profile their address leads to, and only if that profile is there for this viewer and not
     private: a private giver is "A member", whatever the name-and-picture box says (T54).
     """
-    found = store.load_notes(ctx.db, receivers, limit)
+    found = store.load_notes(ctx.db, receivers, within, limit)
     if not found:
         return ()
     bit = gate.bit

@@ -75,9 +75,9 @@ class OpenProfile:
 
     def notes(self) -> tuple[KudosNote, ...]:
         """The newest kudos messages. They name other members by those members' levels: never kept."""
-        return latest_notes(
-            self.ctx, self.gate, self.viewer, self.group.shown_ids if self.shows("kudos") else NOBODY
-        )
+        group = self.group
+        receivers = group.shown_ids if self.shows("kudos") else NOBODY
+        return latest_notes(self.ctx, self.gate, self.viewer, receivers, group.ids)
 
     def names(self, fields: Sequence[str]) -> tuple[str, ...]:
         """Those of these fields that the gate shows, in the same order."""

@@ -17,7 +17,10 @@ COUNTERS = ("answers", "accepted_solutions", "articles", "likes_received", "tota
 
 
 class Sums(NamedTuple):
-    """Netted sums over a group; None where the caller may not see them. `givers`: distinct known givers of kudos."""
+    """Netted sums over a group; None where the caller may not see them.
+
+    givers: distinct known givers of kudos to the accounts that are shown, none of the group itself, silent ones neither
+    """
 
     answers: int | None
     accepted_solutions: int | None
@@ -40,7 +43,7 @@ def sums_sql(count: int, shown: int, stats: bool, kudos: bool) -> str:
     given = f"CAST(SUM(peer_kudos) - {_NETTED.format('kudos', group, group)} AS BIGINT)"
     givers = (
         f"(SELECT COUNT(DISTINCT giver_id) FROM pair_counter WHERE receiver_id IN ({visible}) AND kudos > 0"
-        f" AND giver_id NOT IN ({visible}))"
+        f" AND giver_id NOT IN ({group}))"
     )
     columns += [courses if stats else "NULL", given if kudos else "NULL", givers if kudos else "NULL"]
     return f"SELECT {', '.join(columns)} FROM account WHERE id IN ({group})"
@@ -59,7 +62,7 @@ def load_sums(db: Database, ids: Sequence[int], shown: Sequence[int], stats: boo
     if stats:
         params += group * 3
     if kudos:
-        params += group * 2 + tuple(shown) * 2
+        params += group * 2 + tuple(shown) + group
     row = db.row(sums_sql(len(group), len(shown), stats, kudos), params + group)
     return Sums(*(row or (None,) * 8))
 
