@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from policies.errors import ConfigError
 from webapp.store.database import Database
 
 FOLDER = Path(__file__).parent / "migrations"
-#: One process migrates at a time (PostgreSQL advisory lock; SQLite's write lock does the same per step).
+#: One process migrates at a time: PostgreSQL's advisory lock, on SQLite its write lock over the whole run.
 _LOCK = 0x76_69_74_72
 
 
@@ -21,7 +22,10 @@ def _runner(db: Database) -> Any:
 
 
 def migrate_up(db: Database, target: str | None = None) -> list[str]:
-    """Apply what is pending, each step in its own transaction; the names applied. Errors: ConfigError."""
+    """Apply what is pending; the names applied. Errors: ConfigError.
+
+    A step is there whole or not at all: on PostgreSQL each is a transaction, on SQLite all of a run are one.
+    """
     return _run(db, "up", target)
 
 
@@ -35,7 +39,9 @@ def _run(db: Database, verb: str, target: str | None) -> list[str]:
     if db.dialect == "postgresql":
         db.row("SELECT pg_advisory_lock(?)", (_LOCK,))
     try:
-        return list(getattr(runner, verb)(target))
+        # Which steps are pending is read under the lock: two that start at once must not both apply one.
+        with db.transaction() if db.dialect == "sqlite" else nullcontext():
+            return list(getattr(runner, verb)(target))
     except MigrationError as error:
         raise ConfigError(f"Migration refused: {error}", "See `vitrine migrate status`.") from error
     finally:

@@ -1,0 +1,174 @@
+"""The schema steps: up, down and up again leave what they found; the models say what the tables are. No killing here
+(tests/ops/test_migration_kill.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from policies.errors import ConfigError
+from tests.factories import link, make_account
+from webapp.store import migrate, models
+from webapp.store.database import Database
+
+#: Filled by the steps themselves or kept by the runner: not data of members.
+OF_THE_RUNNER = "schema_migration"
+
+
+def tables(db: Database) -> list[str]:
+    """The tables there are, but those that a virtual table or the runner keeps."""
+    if db.dialect == "sqlite":
+        rows = db.rows("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        virtual = [name for name, sql in rows if sql.startswith("CREATE VIRTUAL")]
+        names = [name for name, _ in rows if not any(name.startswith(v) for v in virtual)]
+    else:
+        names = [row[0] for row in db.rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name")]
+    return [name for name in names if not name.startswith((OF_THE_RUNNER, "sqlite_"))]
+
+
+def columns(db: Database, table: str) -> dict[str, bool]:
+    """Each column and whether it may be null; generated ones left out, as in the models."""
+    if db.dialect == "sqlite":
+        rows = db.rows(f"PRAGMA table_xinfo({table})")
+        return {name: not notnull and not pk for _, name, _, notnull, _, pk, hidden in rows if not hidden}
+    rows = db.rows(
+        "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND table_name = ? AND is_generated = 'NEVER'", (table,))
+    return {name: nullable == "YES" for name, nullable in rows}
+
+
+def schema(db: Database) -> set[Any]:
+    """Everything the database says of its own tables, indexes and triggers."""
+    if db.dialect == "sqlite":
+        return {row for row in db.rows("SELECT type, name, tbl_name, sql FROM sqlite_master")
+                if not row[2].startswith((OF_THE_RUNNER, "sqlite_"))}
+    found = set(db.rows(
+        "SELECT table_name, column_name, data_type, is_nullable, column_default, generation_expression"
+        " FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'schema_migration%'"))
+    found |= set(db.rows(
+        "SELECT indexname, indexdef, '', '', '', '' FROM pg_indexes WHERE schemaname = 'public'"
+        " AND tablename NOT LIKE 'schema_migration%'"))
+    found |= set(db.rows(
+        "SELECT conrelid::regclass::text, contype::text, pg_get_constraintdef(oid), '', '', '' FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'schema_migration%'"))
+    return found | set(db.rows("SELECT tgname, tgrelid::regclass::text, '', '', '', '' FROM pg_trigger"
+                               " WHERE NOT tgisinternal"))
+
+
+def content(db: Database, names: list[str]) -> dict[str, list[Any]]:
+    found = {}
+    for name in names:
+        listed = ", ".join(f'"{column}"' for column in sorted(columns(db, name)))
+        found[name] = sorted(db.rows(f'SELECT {listed} FROM "{name}"'), key=repr)
+    return found
+
+
+def test_models_and_tables_say_the_same(db):
+    """Every table has its model and the other way round, with the same columns that may be empty."""
+    ours = {model._meta.table_name: model for model in models.MODELS}
+    kept_elsewhere = {name for name in tables(db) if name.startswith("queue_")}
+    assert set(tables(db)) - kept_elsewhere == set(ours)
+    for name, model in ours.items():
+        said = {field.column_name: bool(field.null) for field in model._meta.sorted_fields}
+        assert said == columns(db, name), name
+
+
+def test_every_step_goes_up_down_and_up_again_to_the_same_schema(empty_database_url, open_database):
+    db = open_database(empty_database_url)
+    names = [name for name, _ in migrate.migration_status(db)]
+    assert names == sorted(names)
+    assert [name.split("_")[0] for name in names] == sorted({name.split("_")[0] for name in names}), "one number each"
+    before = [schema(db)]
+    for name in names:
+        assert migrate.migrate_up(db, name) == [name]
+        after = schema(db)
+        assert after != before[-1]
+        assert migrate.migrate_down(db) == [name]
+        assert schema(db) == before[-1], f"{name} down"
+        assert migrate.migrate_up(db, name) == [name]
+        assert schema(db) == after, f"{name} up again"
+        before.append(after)
+    assert migrate.is_at_head(db)
+    assert migrate.migrate_up(db) == []
+    for expected in reversed(before[:-1]):
+        migrate.migrate_down(db)
+        assert schema(db) == expected
+    assert not migrate.is_at_head(db)
+
+
+def test_a_step_leaves_the_rows_it_finds(empty_database_url, open_database):
+    """Members of an older release are the same members after each later step, up and down again."""
+    db = open_database(empty_database_url)
+    first, *later = [name for name, _ in migrate.migration_status(db)]
+    migrate.migrate_up(db, first)
+    primary, other = make_account(db, "sally"), make_account(db, "sam", kind="managed")
+    link(db, other, primary)
+    known = tables(db)
+    names = {name: list(columns(db, name)) for name in known}
+
+    def look() -> dict[str, list[Any]]:
+        return {name: sorted(db.rows(f"SELECT {', '.join(kept)} FROM {name}"), key=repr)
+                for name, kept in names.items()}
+
+    found = look()
+    for name in later:
+        migrate.migrate_up(db, name)
+        assert look() == found, name
+    for name in reversed(later):
+        migrate.migrate_down(db, name)
+        assert look() == found, name
+
+
+def test_a_step_that_fails_leaves_nothing(empty_database_url, open_database, tmp_path, monkeypatch):
+    db = open_database(empty_database_url)
+    migrate.migrate_up(db)
+    found = schema(db)
+    folder = tmp_path / "steps"
+    folder.mkdir()
+    for step in migrate.FOLDER.glob("[0-9]*.py"):
+        (folder / step.name).write_text(step.read_text())
+    (folder / "9999_broken.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE half(id INTEGER)')\n"
+        "    db.execute_sql('CREATE TABLE account(id INTEGER)')\n"
+    )
+    monkeypatch.setattr(migrate, "FOLDER", folder)
+    with pytest.raises(Exception, match="account"):
+        migrate.migrate_up(db)
+    assert schema(db) == found
+    assert [name for name, applied in migrate.migration_status(db) if not applied] == ["9999_broken"]
+
+
+def test_two_processes_may_migrate_at_once(empty_database_url, open_database):
+    """Each step runs once, whoever comes first."""
+    import threading
+
+    db = open_database(empty_database_url)
+    names = [name for name, _ in migrate.migration_status(db)]
+    done: list[list[str]] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        own = Database.open(empty_database_url)
+        try:
+            done.append(migrate.migrate_up(own))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(itertools.chain(*done)) == names
+
+
+def test_an_unknown_step_is_one_sentence(db):
+    with pytest.raises(ConfigError, match="Migration refused"):
+        migrate.migrate_up(db, "0999_nothing")
