@@ -79,7 +79,10 @@ class Database:
         elif parts.scheme in {"postgresql", "postgres"}:
             from playhouse.db_url import parse as parse_url
 
-            named = parse_url(url, unquote_password=True, unquote_user=True)
+            try:
+                named = parse_url(url, unquote_password=True, unquote_user=True)
+            except ValueError as error:
+                raise ConfigError("DATABASE_URL has a port that is none.", "Write a number up to 65535.") from error
             made = peewee.PostgresqlDatabase(prefer_psycopg3=True, **named)
         else:
             raise ConfigError(f"DATABASE_URL starts with “{parts.scheme}”.", "Use sqlite:/// or postgresql://.")

@@ -1,0 +1,82 @@
+"""Rows that only one may take: proofs, mails, attempts, when several processes ask at once."""
+
+from __future__ import annotations
+
+import threading
+
+from tests.conftest import NOW
+from webapp.store import outbox, proofs, throttle
+
+
+def at_once(db, work, times=6):
+    """What `times` threads got from work(n), each with a connection of its own."""
+    got, gate = [], threading.Barrier(times)
+
+    def run(n: int) -> None:
+        try:
+            gate.wait()
+            with db.transaction():
+                answer = work(n)
+            got.append(answer)
+        finally:
+            db.close()
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
+def test_t13_a_proof_is_used_by_one(db):
+    proofs.add(db, "reset", "hash", NOW, NOW + 600, email_key="a@b.example")
+    assert sorted(at_once(db, lambda _: proofs.use(db, "hash", NOW))) == [False] * 5 + [True]
+
+
+def test_a_used_an_expired_and_an_overtaken_proof_are_not_found(db):
+    proofs.add(db, "reset", "old", NOW, NOW + 600, email_key="a@b.example")
+    proofs.add(db, "reset", "new", NOW, NOW + 600, email_key="a@b.example")
+    proofs.add(db, "login", "other", NOW, NOW + 600, email_key="a@b.example")
+    assert proofs.find(db, "old", NOW) is None
+    assert proofs.find(db, "other", NOW) is not None
+    assert proofs.find(db, "new", NOW + 600) is None
+    assert proofs.find(db, "new", NOW + 599) is not None
+    with db.transaction():
+        assert proofs.use(db, "new", NOW)
+    assert proofs.find(db, "new", NOW) is None
+
+
+def test_a_mail_is_claimed_by_one_worker_at_a_time(db):
+    for n in range(4):
+        outbox.add(db, f"m{n}@b.example", "s", "b", NOW)
+    got = at_once(db, lambda _: [mail.id for mail in outbox.claim(db, NOW, 60, 10)], times=4)
+    taken = [mail_id for ids in got for mail_id in ids]
+    assert len(taken) == 4
+    assert len(set(taken)) == 4
+    assert outbox.claim(db, NOW + 59, 60, 10) == []
+    again = outbox.claim(db, NOW + 60, 60, 10)
+    assert {mail.attempts for mail in again} == {2}
+
+
+def test_a_mail_given_up_keeps_no_text_and_is_never_due(db):
+    outbox.add(db, "m@b.example", "s", "a link that logs in", NOW)
+    (mail,) = outbox.claim(db, NOW, 60, 10)
+    outbox.give_up(db, mail.id, "refused")
+    assert db.row("SELECT body FROM outbox") == ("",)
+    assert outbox.claim(db, NOW + 10**9, 60, 10) == []
+
+
+def test_attempts_at_once_are_all_counted(db):
+    got = at_once(db, lambda _: throttle.take(db, "k", 60, NOW))
+    assert sorted(count for count, _ in got) == [1, 2, 3, 4, 5, 6]
+    assert {until for _, until in got} == {NOW + 60}
+
+
+def test_a_window_starts_anew_when_it_is_over(db):
+    assert throttle.take(db, "k", 60, NOW) == (1, NOW + 60)
+    assert throttle.take(db, "k", 60, NOW + 59) == (2, NOW + 60)
+    assert throttle.take(db, "k", 60, NOW + 60) == (1, NOW + 120)
+    throttle.give_back(db, "k")
+    throttle.give_back(db, "k")
+    assert throttle.take(db, "k", 60, NOW + 61) == (1, NOW + 120)

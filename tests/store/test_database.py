@@ -1,0 +1,197 @@
+"""The open database: transactions, callbacks after the commit, statements on both engines. No table's meaning."""
+
+from __future__ import annotations
+
+import threading
+
+import peewee
+import pytest
+
+from policies.errors import ConfigError, Unavailable
+from tests.factories import make_account
+from webapp.store.database import Database, marks
+
+
+def keys(db):
+    return [key for (key,) in db.rows("SELECT key FROM site_setting WHERE value = 'test' ORDER BY key")]
+
+
+def put(db, key):
+    db.execute("INSERT INTO site_setting(key, value) VALUES (?, ?)", (key, "test"))
+
+
+def test_an_inner_transaction_joins_the_outer(db):
+    def work():
+        with db.transaction():
+            with db.transaction():
+                put(db, "inner")
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        work()
+    assert keys(db) == []
+
+
+def test_an_exception_of_an_inner_transaction_rolls_all_back(db):
+    def work():
+        with db.transaction():
+            put(db, "outer")
+            with db.transaction():
+                raise ValueError
+
+    with pytest.raises(ValueError):
+        work()
+    assert keys(db) == []
+    assert not db.in_transaction
+
+
+def test_callbacks_run_once_after_the_outermost_commit(db):
+    seen = []
+    with db.transaction():
+        with db.transaction():
+            db.after_commit(lambda: seen.append(keys(db)))
+            put(db, "a")
+        assert seen == []
+    assert seen == [["a"]]
+    with db.transaction():
+        put(db, "b")
+    assert seen == [["a"]]
+
+
+def test_callbacks_of_a_rolled_back_transaction_never_run(db):
+    seen = []
+
+    def work():
+        with db.transaction():
+            db.after_commit(lambda: seen.append(1))
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        work()
+    with db.transaction():
+        pass
+    assert seen == []
+
+
+def test_a_callback_that_raises_is_logged_and_the_others_run(db, caplog):
+    seen = []
+    with db.transaction():
+        put(db, "kept")
+        db.after_commit(lambda: 1 / 0)
+        db.after_commit(lambda: seen.append(1))
+    assert keys(db) == ["kept"]
+    assert seen == [1]
+    assert "after-commit callback" in caplog.text
+
+
+def test_outside_a_transaction_a_callback_runs_at_once(db):
+    seen = []
+    db.after_commit(lambda: seen.append(1))
+    assert seen == [1]
+
+
+def test_the_link_guard_needs_a_transaction(db):
+    with pytest.raises(RuntimeError):
+        db.link_guard()
+
+
+def test_the_link_guard_lets_one_transaction_through_at_a_time(db):
+    inside, most = 0, 0
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal inside, most
+        try:
+            for _ in range(5):
+                with db.transaction():
+                    db.link_guard()
+                    with lock:
+                        inside += 1
+                        most = max(most, inside)
+                    db.rows("SELECT id FROM account")
+                    with lock:
+                        inside -= 1
+        finally:
+            db.close()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_values_are_never_part_of_the_statement(db):
+    """T85: percent signs and question marks in a value are that value, on both engines."""
+    for value in ("100 %", "%s", "?", "'; DROP TABLE account; --", "%(x)s"):
+        assert db.row("SELECT CAST(? AS TEXT)", (value,)) == (value,)
+    assert db.row("SELECT 1 WHERE 'a%b' LIKE 'a%'") == (1,)
+
+
+def test_executemany_tells_how_many_rows_it_touched(db):
+    with db.transaction():
+        assert db.executemany("INSERT INTO site_setting(key, value) VALUES (?, ?)", [("a", "test"), ("b", "test")]) == 2
+        assert db.executemany("INSERT INTO site_setting(key, value) VALUES (?, ?)", []) == 0
+    assert keys(db) == ["a", "b"]
+
+
+@pytest.mark.parametrize("run", ["execute", "row", "rows", "executemany"])
+def test_every_way_to_run_a_statement_raises_the_same_errors(db, run):
+    put(db, "a")
+    values = [("a", "1")] if run == "executemany" else ("a", "1")
+    with pytest.raises(peewee.IntegrityError):
+        with db.transaction():
+            getattr(db, run)("INSERT INTO site_setting(key, value) VALUES (?, ?) RETURNING key"
+                             if run != "executemany" else "INSERT INTO site_setting(key, value) VALUES (?, ?)", values)
+
+
+def test_twenty_writers_are_never_told_that_the_database_is_locked(db):
+    make_account(db)
+    errors = []
+
+    def work() -> None:
+        try:
+            for _ in range(5):
+                with db.transaction():
+                    (answers,) = db.row("SELECT answers FROM account WHERE handle = 'sally'"
+                                        + (" FOR UPDATE" if db.dialect == "postgresql" else ""))
+                    db.execute("UPDATE account SET answers = ? WHERE handle = 'sally'", (answers + 1,))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            db.close()
+
+    threads = [threading.Thread(target=work) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert db.row("SELECT answers FROM account WHERE handle = 'sally'") == (100,)
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "vitrine.db", "sqlite:///"])
+def test_an_unusable_address_is_one_sentence(url):
+    with pytest.raises(ConfigError) as caught:
+        Database.open(url)
+    assert caught.value.problem.startswith("DATABASE_URL")
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@localhost:99999/x", "postgresql://u@localhost:port/x"])
+def test_a_port_that_is_none_is_one_sentence(url):
+    with pytest.raises(ConfigError, match="port"):
+        Database.open(url)
+
+
+def test_a_database_that_is_not_there_is_unavailable(open_database, tmp_path):
+    with pytest.raises(Unavailable):
+        open_database("postgresql://nobody@127.0.0.1:1/none").rows("SELECT 1")
+    with pytest.raises(Unavailable):
+        open_database(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder' / 'x.db'}").rows("SELECT 1")
+
+
+def test_marks():
+    assert marks(1) == "?"
+    assert marks(3) == "?,?,?"
