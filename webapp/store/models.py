@@ -9,12 +9,10 @@ from typing import Any
 
 import peewee as pw
 
+from webapp.store import models_orgs
+from webapp.store.models_base import Base
+
 ALL = 2**63 - 1
-
-
-class Base(pw.Model):
-    class Meta:
-        legacy_table_names = False
 
 
 class PolicyState(Base):
@@ -73,6 +71,7 @@ class DomainClaim(Base):
     expires_at = pw.BigIntegerField()
     checked_at = pw.BigIntegerField(null=True)
     misses = pw.IntegerField(default=0)
+    finding = pw.TextField(default="")
 
 
 class Account(Base):
@@ -347,7 +346,7 @@ class People(Base):
 MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account,
     Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityDay, Crossing, PairCounter, Held,
-    Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People,
+    Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People, *models_orgs.MODELS,
 )  # fmt: skip
 
 
