@@ -73,7 +73,7 @@ def _leave(status: int = 200, **more: Any) -> Response:
     page = link_page.open_links(context, session, now)
     if not page.may_leave and "problem" not in more:
         raise NotFound
-    return draw_step(_linking.Step("leave", **more), status)
+    return draw_step(_linking.Step("leave", choices={"at_once": page.leaves_at_once}, **more), status)
 
 
 @blueprint.get("/<any('not-me', 'decline'):what>")

@@ -34,7 +34,7 @@ def ask_to_leave(ctx: Context, session: Session, now: int) -> int | None:
         group = lock_group(ctx, session.account_id)
         if group.asked.primary_id is None:
             raise refused("rule_primary_does_not_leave" if group.linked else "rule_is_linked")
-        if group.primary.state not in (State.ACTIVE, State.UNCLAIMED):
+        if leaves_at_once(group):
             _take_out(ctx, group, [group.asked], now, "leave")
             return None
         before = link_proofs.load_request(ctx.db, session.account_id)
@@ -53,6 +53,11 @@ def ask_to_leave(ctx: Context, session: Session, now: int) -> int | None:
         leaver, primary = parties[session.account_id], parties[group.primary.id]
         link_mail.tell_asked(ctx, leaver, primary, now, now + LEAVE_WAIT, "" if final else token)
         return now + LEAVE_WAIT
+
+
+def leaves_at_once(group: Group) -> bool:
+    """D22: there is nobody who could decline, because the primary is deactivated."""
+    return group.primary.state not in (State.ACTIVE, State.UNCLAIMED)
 
 
 def open_mailed(ctx: Context, token: str, now: int) -> LeaveStep:

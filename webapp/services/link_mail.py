@@ -53,6 +53,12 @@ def tell_flagged(ctx: Context, primary: Party, now: int) -> None:
     _tell(ctx, primary, "link_flagged", now, page=mailer.link(ctx, PAGE))
 
 
+def tell_primary_closed(ctx: Context, linked: Sequence[int], now: int) -> None:
+    """D22: the primary cannot be used any more; whoever is linked to it may leave at once."""
+    for party in links.load_parties(ctx.db, linked).values():
+        _tell(ctx, party, "link_primary_closed", now, page=mailer.link(ctx, PAGE))
+
+
 def tell_silenced(ctx: Context, party: Party, now: int) -> None:
     """D6: a linked personal account turned managed and is silent now."""
     _tell(ctx, party, "link_silenced", now, page=mailer.link(ctx, PAGE))

@@ -11,7 +11,7 @@ from policies.terms import Kind, Viewer
 from policies.visibility import Gate, display_name
 from webapp.services import totals
 from webapp.services.context import Context
-from webapp.services.link_leave import may_object
+from webapp.services.link_leave import leaves_at_once, may_object
 from webapp.services.link_steps import Row, check_make_primary, check_silent, check_unlink, row_key
 from webapp.services.link_verbs import side_of
 from webapp.services.link_views import LinkRow, LinksPage, Pending, TotalRef
@@ -43,6 +43,7 @@ def open_links(ctx: Context, session: Session, now: int) -> LinksPage:
     why_not_link = _why(reset_refusal(actor, now) or ("rule_only_primary_links" if is_linked else None))
     request = link_proofs.load_request(ctx.db, session.account_id) if is_linked else None
     is_leaving = request is not None and request.declined_at is None
+    at_once = is_linked and leaves_at_once(group)
     waits = not is_weak and now < wait_until(primary)
     return LinksPage(
         rows=tuple(_view(ctx, gate, row, now) for row in rows),
@@ -53,7 +54,10 @@ def open_links(ctx: Context, session: Session, now: int) -> LinksPage:
         nudge=actor.is_free and may_nudge(ctx, session.viewer),
         pending=_pending(ctx, session, now),
         is_recent=session.is_recent(now),
-        may_leave=is_linked and (request is None or (not is_leaving and now - request.created_at >= LEAVE_AGAIN)),
+        may_leave=is_linked and (
+            at_once or request is None or (not is_leaving and now - request.created_at >= LEAVE_AGAIN)
+        ),
+        leaves_at_once=at_once,
         leaves_at=request.created_at + LEAVE_WAIT if request is not None and is_leaving else None,
         leaves_for_good=request is not None and is_leaving and request.final,
         wait_until=wait_until(primary) if waits else None,

@@ -60,6 +60,7 @@ class LinksPage:
     pending: Pending | None
     is_recent: bool
     may_leave: bool = False
+    leaves_at_once: bool = False    # the primary cannot be used any more: there is nobody to decline (D22)
     leaves_at: int | None = None
     leaves_for_good: bool = False
     wait_until: int | None = None

@@ -89,6 +89,7 @@ class Account(Base):
     reset_at = pw.BigIntegerField(null=True)
     state = pw.TextField()
     state_at = pw.BigIntegerField(null=True)
+    closes_at = pw.BigIntegerField(null=True)
     is_admin = pw.BooleanField(default=False)
     terms_version = pw.TextField(null=True)
     terms_at = pw.BigIntegerField(null=True)
