@@ -9,14 +9,20 @@ from flask import Flask
 
 from webapp.pages import guards
 
-SAMPLE = {"handle": "nobody", "name": "x", "key": "x", "section": "about", "path": "x", "source": "x", "kind": "x"}
+SAMPLE = {
+    "handle": "nobody", "name": "x", "key": "x", "section": "about", "path": "x", "source": "x", "kind": "x",
+    "slug": "x",
+}
+
+
+DECLARED = {"public", "member", "recent", "admin", "any_admin", "organization_admin"}
 
 
 def undeclared(app: Flask) -> list[str]:
     """Routes whose view carries no mark of guards.py."""
     return sorted(
         rule.rule for rule in app.url_map.iter_rules()
-        if guards.declared_caller(app.view_functions[rule.endpoint]) not in {"public", "member", "recent", "admin"}
+        if guards.declared_caller(app.view_functions[rule.endpoint]) not in DECLARED
     )
 
 

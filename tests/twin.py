@@ -182,6 +182,19 @@ class Stock:
             world.close()
         return self._crawls[viewer]
 
+    def admin_crawl(self, viewer: str) -> Crawl:
+        """The routes under /admin and what they link to there, asked once a session; from a whole crawl if there is."""
+        whole = self._crawls.get(viewer)
+        if whole is not None:
+            return {ask: answer for ask, answer in whole.items() if ask.path.startswith("/admin")}
+        key = f"{viewer} at /admin"
+        if key not in self._crawls:
+            world = self.fresh()
+            wanted = [ask for ask in asks(world.app, [*worlds.BY_HANDLE]) if ask.path.startswith("/admin")]
+            self._crawls[key] = crawl(world, viewer, wanted, belongs=lambda path: path.startswith("/admin"))
+            world.close()
+        return self._crawls[key]
+
     def close(self) -> None:
         for world in self._made:
             world.close()
@@ -240,6 +253,7 @@ FILLS: dict[str, tuple[str, ...]] = {
     "source": ("forum", "no-such-source"),
     "tone": ("", "-dark"),
     "token": ("no-such-token",),
+    "slug": ("alpha", "beta", "no-such-organization"),
 }
 #: Query strings that are asked besides none.
 QUERIES = ("?source=forum&kind=answer", "?source=school", "?kind=no-such-kind", "?cursor=zzz", "?as=anyone")

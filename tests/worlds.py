@@ -53,6 +53,7 @@ class Person:
     silent: bool = False
     choices: Mapping[str, int] = field(default_factory=dict)
     admin: bool = False
+    administers: str = ""       # the slug of the organization they are an admin of
     posts: int = 3
 
     @property
@@ -99,14 +100,18 @@ PEOPLE: tuple[Person, ...] = (
     # who gives kudos
     Person("giverpub"),
     Person("giverprv", private=True),
+    # who administers organization A
+    Person("orgadmin", "alpha", administers="alpha"),
 )  # fmt: skip
 BY_HANDLE = {person.handle: person for person in PEOPLE}
 
 #: Who crawls: everybody here has a login session; None is the anonymous viewer.
 VIEWERS: tuple[str | None, ...] = (
     None, "stranger", "colleague", "excolleague", "bmember", "siteadmin", "gprimary", "gpersonal", "gmanaged",
-    "gsilent",
+    "gsilent", "orgadmin",
 )  # fmt: skip
+#: Who has an admin area. `siteadmin` is crawled everywhere; `orgadmin` whole in `make long`, else on admin routes.
+ADMINS = ("siteadmin", "orgadmin")
 #: Those for whom nothing of a link group is their own.
 OUTSIDERS: tuple[str | None, ...] = (None, "stranger", "colleague", "excolleague", "bmember", "siteadmin")
 GIVERS = ("giverpub", "giverprv", "nobody-box", "nobody-off")
@@ -167,6 +172,12 @@ def build_world(db: Database, *, password_hash: str = "") -> None:
         for number, person in enumerate(PEOPLE):
             ids[person.handle] = _account(db, person, number, domains, version, ids, password_hash)
         _insert(db, "handle", handle=OLD_HANDLE, account_id=ids["pub"], since=NOW - 500 * DAY)
+        for person in filter(lambda person: person.administers, PEOPLE):
+            db.execute(
+                "INSERT INTO membership(organization_id, account_id, role, since)"
+                " SELECT id, ?, 'admin', ? FROM organization WHERE slug = ?",
+                (ids[person.handle], NOW - 300 * DAY, person.administers),
+            )
         for person in PEOPLE:
             _acts(db, person, ids)
         for person in PEOPLE:

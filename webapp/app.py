@@ -18,6 +18,7 @@ from webapp.config import Config
 from webapp.pages import (
     _headers,
     _login,
+    admin,
     auth,
     edit,
     errors,
@@ -41,7 +42,7 @@ from webapp.store.database import Database
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
-PAGES = (system, front, media, people, profile, auth, security, edit, visibility, linking, leaving)
+PAGES = (system, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024

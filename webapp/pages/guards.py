@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import abort, current_app, redirect, request, url_for
+from flask import abort, current_app, g, redirect, request, url_for
 from flask_login import current_user
 
 from webapp.pages import _request, _response
+from webapp.services import admins
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -62,6 +63,41 @@ def admin(view: View) -> View:
         return view(*args, **kwargs)
 
     return cast(View, _mark(guarded, "admin"))
+
+
+def any_admin(view: View) -> View:
+    """Site admins and admins of any organization; for what stands before both, such as the area's front door."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not _request.is_signed_in():
+            return ask_to_log_in()
+        if not (current_user.session.is_admin or admins.administered(_request.context(), current_user.session)):
+            abort(403)
+        return view(*args, **kwargs)
+
+    return cast(View, _mark(guarded, "any_admin"))
+
+
+def organization_admin(view: View) -> View:
+    """Admins of the organization that `slug` names, and site admins; to anybody else it does not exist: 404 (T45).
+
+    The view finds it by `the_organization()`.
+    """
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not _request.is_signed_in():
+            return ask_to_log_in()
+        g.administered = admins.open_organization(_request.context(), current_user.session, kwargs["slug"])
+        return view(*args, **kwargs)
+
+    return cast(View, _mark(guarded, "organization_admin"))
+
+
+def the_organization() -> admins.Organization:
+    """The organization that `organization_admin` let this request in for."""
+    return cast(admins.Organization, g.administered)
 
 
 def declared_caller(view: Callable[..., Any]) -> str | None:

@@ -50,7 +50,10 @@ def member_bar(ctx: Context, viewer: Viewer) -> MemberBar | None:
     names = tuple(name for name in ("avatar", "full_name") if mask >> gate.bit[name] & 1)
     values = store.load_values(ctx.db, face.id, names)[0]
     name = display_name(values.full_name, values.public_name)
-    is_admin = viewers.load_is_admin(ctx.db, viewer.account_id)
+    is_admin, administers = viewers.load_is_admin(ctx.db, viewer.account_id)
     is_told = bool(group.linked) and not (viewer.is_managed and group.asked.primary_id is not None)    # D7
     is_flagged = is_told and gate.kind(group.primary.domain_id) is Kind.MANAGED
-    return MemberBar(face.handle, name, avatar_view(name, values.avatar), is_admin, is_flagged=is_flagged)
+    return MemberBar(
+        face.handle, name, avatar_view(name, values.avatar), is_admin, is_flagged=is_flagged,
+        has_admin_area=is_admin or administers,
+    )  # fmt: skip

@@ -252,3 +252,4 @@ class MemberBar:
     is_admin: bool
     csrf_token: str = ""
     is_flagged: bool = False        # the primary of their linked accounts turned managed (D6)
+    has_admin_area: bool = False    # an admin of the site or of an organization

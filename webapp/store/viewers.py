@@ -36,7 +36,13 @@ def load_standing(db: Database, account_id: int) -> Standing | None:
     return Standing(version, me, primary_id, tuple((row[3], row[4], bool(row[5])) for row in rows))
 
 
-def load_is_admin(db: Database, account_id: int) -> bool:
-    """Whether the account is an admin of the site."""
-    row = db.row("SELECT is_admin FROM account WHERE id = ?", (account_id,))
-    return bool(row and row[0])
+ADMIN = """
+SELECT is_admin, EXISTS (SELECT 1 FROM membership m WHERE m.account_id = account.id AND m.role = 'admin')
+FROM account WHERE id = ?
+"""
+
+
+def load_is_admin(db: Database, account_id: int) -> tuple[bool, bool]:
+    """Whether the account is an admin of the site, and of any organization."""
+    row = db.row(ADMIN, (account_id,))
+    return (bool(row[0]), bool(row[1])) if row else (False, False)

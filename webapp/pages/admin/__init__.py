@@ -1,0 +1,14 @@
+"""The admin area: its blueprint with all its pages, and its tabs in their order. A new page adds two lines here."""
+
+from __future__ import annotations
+
+from webapp.pages.admin import _front, matrix
+from webapp.pages.admin._frame import ORGANIZATION_TABS, SITE_TABS, Tab, blueprint
+
+SITE_TABS += [
+    Tab("matrix", "Default visibility", "admin.matrix"),
+]
+ORGANIZATION_TABS += [
+]
+
+__all__ = ["_front", "blueprint", "matrix"]
