@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from policies.errors import Invalid, NotFound, Refused
 from webapp.services import (
     emails,
+    grants,
     handles,
     mailer,
     passwords,
@@ -155,7 +156,7 @@ def view_security(ctx: Context, session: Session, now: int) -> SecurityView:
 
 def sweep(ctx: Context, now: int) -> None:
     """Everything of accounts that is over: sessions, proofs, counts, mails given up. For the worker, once an hour."""
-    for part in (sessions, tokens, throttle, mailer):
+    for part in (sessions, tokens, throttle, mailer, grants):
         part.sweep(ctx, now)
 
 

@@ -7,6 +7,7 @@ What deletion erases is in erasing.py; how a member who logs in meanwhile takes 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from policies.errors import NotFound, Refused
 from policies.terms import State
@@ -38,7 +39,7 @@ def deactivate(ctx: Context, account_id: int, now: int, *, by: int, reason: str 
             raise Refused("rule_is_open", "This account is deactivated already.")
         closing.set_state(ctx.db, account_id, State.DEACTIVATED, now, account.closes_at)
         _shut(ctx, group, account_id, now)
-        detail = {"reason": reason} if reason else {}
+        detail: dict[str, Any] = {"reason": reason} if reason else {}
         audit.record(ctx.db, "account:deactivate", now, actor_id=by, subject_id=account_id, **detail)
         _tell(ctx, account, "account_deactivated", now, reason=reason)
         if account.state == State.ACTIVE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.services import emails, link_mail, mailer, passwords, sessions, signup, throttle, tokens
+from webapp.services import emails, grants, link_mail, mailer, passwords, sessions, signup, throttle, tokens
 from webapp.services.context import Context
 from webapp.services.tokens import LinkGone
 from webapp.store import accounts, audit, proofs
@@ -55,7 +55,7 @@ def finish_login(ctx: Context, now: int, key: str, *, device: str = "", terms: s
 
 
 def finish_reset(ctx: Context, now: int, key: str, password: str) -> None:
-    """Set a new password by a mailed link. Every session and every pending link of the account dies (T2, T4).
+    """Set a new password by a mailed link. Every session, pending link and app token of the account dies (T2, T4).
 
     Errors: Invalid (`password`), LinkGone.
     """
@@ -70,6 +70,7 @@ def finish_reset(ctx: Context, now: int, key: str, password: str) -> None:
         accounts.reset_password(ctx.db, account.id, password_hash, now)
         session_store.end_of_account(ctx.db, account.id)
         proofs.cancel_for_account(ctx.db, account.id)
+        grants.revoke_all_of(ctx, account.id, now)
         throttle.forget(ctx, throttle.LOGIN_ACCOUNT, address.key)
         audit.record(ctx.db, "password:reset", now, subject_id=account.id)
         mailer.queue(

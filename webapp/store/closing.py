@@ -1,13 +1,10 @@
-"""States of an account that close it, and what is erased when it is deleted. SQL only; the order is services.closing's."""
+"""States of an account that close it. SQL only; who may and in which order is services.closing's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from policies.terms import ALL
 from webapp.store.database import Database
-from webapp.store.ingest import COUNTERS
 
 
 class Standing(NamedTuple):

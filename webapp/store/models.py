@@ -350,6 +350,11 @@ MODELS: tuple[type[Base], ...] = (
     Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People, *models_orgs.MODELS,
 )  # fmt: skip
 
+# The tables of the other areas build on those above.
+from webapp.store import models_apps  # noqa: E402
+
+MODELS += models_apps.MODELS
+
 
 def bind(database: Any) -> None:
     """Point every model at this process's database."""
