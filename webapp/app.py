@@ -113,6 +113,8 @@ def _settings(config: Config) -> dict[str, object]:
         "COMPRESS_CACHE_KEY": lambda request: g.etag,
         "RATELIMIT_STORAGE_URI": config.redis_url or "memory://",
         "RATELIMIT_HEADERS_ENABLED": True,
+        # Without Redis each process counts by itself until it is back: a brake that fails must not stop the site.
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(config.redis_url),
         "SECURITY_CONTACT": config.security_contact,
         "CLOCK": time.time,
     }

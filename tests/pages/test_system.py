@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 from flask import Response
@@ -31,6 +32,19 @@ def test_security_headers_on_every_kind_of_answer(client):
         assert "camera=()" in headers["Permissions-Policy"]
         assert len(headers["X-Request-Id"]) == 16
         assert "Strict-Transport-Security" not in headers
+
+
+def test_the_site_answers_while_redis_is_down(data_dir, sqlite_ctx):
+    """The brake is shared where it can be; each process counts by itself until then, and still brakes."""
+    config = Config.from_env({
+        "DATA_DIR": str(data_dir), "SECRET_KEY": STRONG, "BASE_URL": "http://localhost",
+        "REDIS_URL": "redis://127.0.0.1:1",
+    })
+    client = create_app(replace(config, database_url=sqlite_ctx.db.url), context=sqlite_ctx).test_client()
+    codes = [client.post("/login", data={"email": "a@b.example"}).status_code for _ in range(241)]
+    assert codes[0] in {400, 403, 422}
+    assert codes[-1] == 429
+    assert 500 not in codes
 
 
 def test_https_site_sends_hsts_and_a_host_bound_cookie(data_dir, sqlite_ctx):

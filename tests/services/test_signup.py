@@ -268,6 +268,9 @@ def test_t28_variants_of_an_address_are_one_account_or_another_person(ctx, clock
     for other in ("ann+x@bücher.example", "a.nn@bücher.example", "änn@bücher.example", "ann@sub.bücher.example"):
         signup.ask(ctx, clock, email=other, name="Ann", remote="b")
         assert mails(ctx)[-1][1].startswith("Finish signing up"), other
+    sign_up(ctx, clock, email="strasse@bücher.example", handle="strasse")
+    signup.ask(ctx, clock, email="straße@bücher.example", name="Ann", remote="b")
+    assert mails(ctx)[-1][1].startswith("Finish signing up")
     for bad in (
         "ann", "ann@", "a\u200bnn@example.org", '"ann"@example.org', "ann@example.org\nBcc: x@example.org",
         "ann@[127.0.0.1]",

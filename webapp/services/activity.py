@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from policies.terms import Viewer
 from webapp.services.context import Context
+from webapp.services.cursors import seal, unseal
 from webapp.services.opening import open_profile
 from webapp.services.rows import KINDS, hidden_kinds, row_views
 from webapp.services.views import ActivityPage, Moved
@@ -40,37 +38,20 @@ def view_activity(
     kinds = store.load_kinds(ctx.db, ids, tuple([known for known in KINDS if known not in without]))
     source = source if any(source == known for known, _ in sources) else None
     kind = kind if kind in kinds else None
-    rows = store.load_rows(
-        ctx.db, ids, PAGE + 1, without=without, source=source, kind=kind, after=read_cursor(cursor)
-    )
+    after = unseal(ctx.site.secret_key, "activity", cursor)
+    rows = store.load_rows(ctx.db, ids, PAGE + 1, without=without, source=source, kind=kind, after=after)
     page = rows[:PAGE]
     return ActivityPage(
         handle=opened.face.handle,
         name=name,
         avatar=avatar,
         rows=row_views(page),
-        next_cursor=write_cursor(page[-1].at, page[-1].id) if len(rows) > PAGE else None,
+        next_cursor=(
+            seal(ctx.site.secret_key, "activity", page[-1].at, page[-1].id) if len(rows) > PAGE else None
+        ),
         source=source,
         kind=kind,
         sources=tuple(sources),
         kinds=tuple((known, KINDS[known][0]) for known in kinds),
         noindex=opened.noindex,
     )
-
-
-def write_cursor(at: int, row_id: int) -> str:
-    """An opaque word for the place after a row."""
-    return base64.urlsafe_b64encode(f"{at:x}.{row_id:x}".encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str | None) -> tuple[int, int] | None:
-    """The place a cursor stands for; None for anything that is not one of ours."""
-    if not cursor or len(cursor) > 64 or not cursor.isascii():
-        return None
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-        at, _, row_id = text.partition(".")
-        place = int(at, 16), int(row_id, 16)
-    except (binascii.Error, ValueError):
-        return None
-    return place if all(-(2**63) <= number < 2**63 for number in place) else None

@@ -24,7 +24,8 @@ class Address:
 def parse(raw: str, field: str = "email") -> Address:
     """Check the form of an address; no look-up in the network.
 
-    The key folds width, case and international domains, nothing else: dots and plus signs make different people.
+    The key folds width, case and international domains, nothing else: dots, plus signs, `ß` and `ss` make different
+    people (T28).
     Errors: Invalid under `field`.
     """
     if len(raw) > 4 * _LIMIT:
@@ -37,7 +38,7 @@ def parse(raw: str, field: str = "email") -> Address:
     except EmailNotValidError:
         raise Invalid({field: "That does not look like an e-mail address. Check it for typing errors."}) from None
     domain = found.ascii_domain.lower()
-    local = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", found.local_part).casefold())
+    local = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", found.local_part).lower())
     if any(unicodedata.category(character)[0] in "CZ" for character in local):
         raise Invalid({field: "There is an invisible character in that address. Take it out."})
     return Address(found.normalized, f"{local}@{domain}", domain)

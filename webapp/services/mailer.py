@@ -31,11 +31,14 @@ from webapp.store.outbox import Mail
 log = logging.getLogger("vitrine.mail")
 
 TEXTS = Path(__file__).resolve().parents[2] / "templates" / "mail"
-#: A claimed mail is free again after this many seconds, if its worker died.
-LEASE = 300
+#: Mails claimed at once, and the seconds one may take.
+BATCH = 50
+TIMEOUT = 20
+#: A claimed mail is free again after this many seconds, if its worker died: longer than the slowest batch, so that no
+#: mail is sent twice while its worker lives.
+LEASE = (BATCH + 5) * TIMEOUT
 #: Seconds to the next attempt after each failed one; then the mail is given up.
 BACKOFF = (30, 60, 300, 900, 1800, 3600, 3600, 7200, 14400, 28800, 43200)
-TIMEOUT = 20
 
 Send = Callable[[Mail], None]
 
@@ -53,7 +56,7 @@ def link(ctx: Context, path: str, **query: str) -> str:
     return f"{ctx.site.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
-def send_due(ctx: Context, now: int, limit: int = 50) -> int:
+def send_due(ctx: Context, now: int, limit: int = BATCH) -> int:
     """Send what is due and return how many mails were handed over. A failure postpones its mail; nothing is raised."""
     with ctx.db.transaction():
         mails = outbox.claim(ctx.db, now, LEASE, limit)
