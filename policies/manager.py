@@ -51,12 +51,25 @@ class PolicyManager:
             except (ValueError, pluggy.PluginValidationError) as error:
                 raise ConfigError(f"Plugin {name} cannot be loaded: {error}") from error
         self._owner: dict[str, str] = {}
+        #: Which plugin a ladder ("ladder:answers"), points ("point:answers") or the levels ("levels") come from.
+        self.table_owner: dict[str, str] = {}
         self.fields: tuple[Field, ...] = tuple(self._fields())
         self._vetoes, self._keeps = self._read_vetoes()
         self._ladders: Mapping[str, tuple[int, ...]] = self._merge("register_ladders", _ladder)
         self.points: Mapping[str, int] = self._merge("register_points", _points)
         self.levels: tuple[Rung, ...] = self._read_levels()
         self._sources: tuple[SourceInfo, ...] = tuple(self._read_sources())
+        #: The tables as the plugins say them; `use_tables` lays the site's own over them.
+        self.plugin_tables = (dict(self._ladders), dict(self.points), self.levels)
+
+    def use_tables(
+        self, ladders: Mapping[str, Sequence[int]], points: Mapping[str, int], levels: Sequence[Rung]
+    ) -> None:
+        """The tables that an admin set, over those of the plugins; what is empty stays theirs."""
+        of_plugins, worth, rungs = self.plugin_tables
+        self._ladders = of_plugins | {metric: _ladder(steps) for metric, steps in ladders.items()}
+        self.points = worth | {metric: _points(n) for metric, n in points.items()}
+        self.levels = tuple(levels) or rungs
 
     # what is registered
 
@@ -231,6 +244,7 @@ class PolicyManager:
                 except (TypeError, ValueError) as error:
                     raise ConfigError(f"Plugin {plugin}, {hook}, {metric}: {error}") from error
                 by[metric] = plugin
+                self.table_owner[f"{hook.removeprefix('register_').removesuffix('s')}:{metric}"] = plugin
         return merged
 
     def _read_levels(self) -> tuple[Rung, ...]:
@@ -244,7 +258,8 @@ class PolicyManager:
         foreign = [name for name in found if name not in _BUILTIN_NAMES]
         if len(foreign) > 1:
             raise ConfigError(f"Plugins {' and '.join(foreign)} both bring levels.")
-        return found[foreign[0]] if foreign else found["levels"]
+        self.table_owner["levels"] = foreign[0] if foreign else "levels"
+        return found[self.table_owner["levels"]]
 
     def _read_sources(self) -> Iterator[SourceInfo]:
         seen: set[str] = set()

@@ -74,3 +74,12 @@ def _insert(db: Database, table: str, values: dict[str, Any]) -> int:
     columns, marks = ", ".join(values), ",".join("?" * len(values))
     cursor = db.execute(f"INSERT INTO {table}({columns}) VALUES ({marks}) RETURNING id", tuple(values.values()))
     return int(cursor.fetchone()[0])
+
+
+def open_audit(db: Database) -> None:
+    """Let this test's database rewrite its audit log, as it would after somebody took the refusal away by hand."""
+    if db.dialect == "sqlite":
+        for name in ("audit_no_update", "audit_no_delete"):
+            db.execute(f"DROP TRIGGER IF EXISTS {name}")
+    else:
+        db.execute("ALTER TABLE audit DISABLE TRIGGER USER")

@@ -18,6 +18,7 @@ from webapp.config import Config
 from webapp.pages import (
     _headers,
     _login,
+    _site,
     admin,
     auth,
     edit,
@@ -76,7 +77,6 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n)  # type: ignore[method-assign]
 
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.globals["site_name"] = config.site_name
     app.jinja_env.globals["base_url"] = config.base_url
     register_template_helpers(app)
 
@@ -87,6 +87,7 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     limiter.init_app(app)       # before the token is checked: a flood without tokens is a flood too
     CSRFProtect(app)
     _login.register(app)
+    _site.register(app)
     for area in PAGES:
         app.register_blueprint(area.blueprint)
     return app

@@ -25,7 +25,7 @@ from PIL import Image
 
 from policies.terms import Area
 from tests.conftest import NOW
-from tests.factories import make_account
+from tests.factories import make_account, open_audit
 from tests.ops import crash_load
 from tests.ops.crash_load import Entry, Members, external_ids, read_journal
 from tests.ops.test_serve import Site
@@ -312,6 +312,7 @@ def test_a_killed_site_keeps_its_promises_and_a_broken_one_is_noticed(world: Wor
     last = {entry.what: entry for journal in journals for entry in journal if entry.is_promised}
     assert last.keys() >= {"login", "about", "events"}
     with world.open() as db:
+        open_audit(db)
         losses = {
             "about": "UPDATE account SET job_title = 'Position 0', location = 'Place 0', bio = 'Line 0\nLine two'",
             "torn": "UPDATE account SET location = 'Place 0'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import NOW
-from tests.factories import link, make_account, make_domain, make_organization
+from tests.factories import link, make_account, make_domain, make_organization, open_audit
 from webapp.ops.doctor import MEANING, examine
 from webapp.store.invariants import BREACHES
 
@@ -27,6 +27,7 @@ def sound(ctx):
 def _force(db, *statements):
     """Write what the database itself would refuse."""
     if db.dialect == "sqlite":
+        open_audit(db)
         db.execute("PRAGMA foreign_keys = 0")
         db.execute("PRAGMA ignore_check_constraints = 1")
     else:

@@ -17,6 +17,8 @@ from tests.pages import profile_samples as samples
 from webapp.pages import _drawn
 from webapp.pages import profile as pages
 from webapp.services import views
+from webapp.services.light_text import blocks_of
+from webapp.services.site_settings import TermsView
 
 HOSTILE = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'-alert(1)-'", "{{ 7*7 }}",
@@ -220,7 +222,8 @@ def test_no_page_has_an_inline_script_or_style(draw: Callable[..., HTMLParser]) 
     for template, given in (("profile/page.html", {"view": samples.full(owner=samples.owner()), "seen_as": None}),
                             ("activity/page.html", {"page": samples.activity()}),
                             ("badges/page.html", {"page": samples.badges()}),
-                            ("home/page.html", {}), ("legal/terms.html", {}), ("legal/privacy.html", {}),
+                            ("home/page.html", {}), ("legal/privacy.html", {}),
+                            ("legal/terms.html", {"terms": TermsView("1", blocks_of("# One\n\n- [two](/people)"))}),
                             ("errors/error.html", {"code": 404, "title": "Nothing", "text": "Here."})):
         tree = draw(template, **given)
         assert all(node.attributes.get("src") and not node.text(strip=True) for node in tree.css("script"))

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from flask import Response, current_app
 from markupsafe import Markup
 
-from webapp.pages import _request, _response
+from webapp.pages import _request, _response, _site
 from webapp.services.views import KudosNote, ProfileView
 from webapp.services.warm import Shell, Warm
 
@@ -58,6 +58,6 @@ def _draw_notes(notes: Sequence[KudosNote]) -> bytes:
 def _shell_of(shell: Shell) -> tuple[bytes, bytes]:
     """What everybody who is not signed in gets around the drawn part."""
     template = current_app.jinja_env.get_template("profile/page.html")     # needs nothing of the request
-    page = template.render(view=shell, seen_as=None, member=None, body=Markup(_HERE))  # noqa: S704
+    page = template.render(view=shell, seen_as=None, member=None, body=Markup(_HERE), **_site.shell())  # noqa: S704
     before, _, after = page.partition(_HERE)
     return before.encode(), after.encode()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from webapp.pages import _response, guards
+from webapp.pages import _request, _response, guards
+from webapp.services import site_settings
 
 blueprint = Blueprint("front", __name__)
 
@@ -20,7 +21,7 @@ def home() -> Response:
 @guards.public
 def terms() -> Response:
     """The terms that sign-up and log-in refer to (S27)."""
-    return _response.page("legal/terms.html")
+    return _response.page("legal/terms.html", terms=site_settings.view_terms(_request.context()))
 
 
 @blueprint.get("/privacy")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from policies.manager import PolicyManager
 from policies.visibility import Gate
+from webapp.services import site_tables
+from webapp.services.site_tables import SiteSettings
 from webapp.services.warm import Warm, WarmCache
 from webapp.store import policy as policy_store
 from webapp.store.database import Database
@@ -37,7 +39,9 @@ class Context:
     manager: PolicyManager
     site: Site
     warm: WarmCache[Warm] = field(default_factory=WarmCache)
+    looks: int = 0              # how often the policy version was looked at: who saw it move needs no look of its own
     _gate: Gate | None = None
+    _settings: SiteSettings = field(default_factory=SiteSettings)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def gate(self, version: int | None = None) -> Gate:
@@ -47,6 +51,7 @@ class Context:
         """
         if version is None:
             version = self.db.policy_version()
+        self.looks += 1
         gate = self._gate
         if gate is not None and gate.version >= version:
             return gate
@@ -54,5 +59,24 @@ class Context:
             if self._gate is None or self._gate.version < version:
                 log, head = policy_store.load_log(self.db)
                 bits = policy_store.load_field_bits(self.db)
+                self._settings = site_tables.load(self.db)
+                self.manager.use_tables(self._settings.ladders, self._settings.points, self._settings.levels)
                 self._gate = Gate(self.manager.compile(bits), log, head)
             return self._gate
+
+    def settings(self) -> SiteSettings:
+        """What an admin set of the site, as it is now: every change moves the policy version. One statement."""
+        self.gate()
+        return self._settings
+
+    @property
+    def kept_settings(self) -> SiteSettings:
+        """The same as it was at the last look at the version, without any statement."""
+        return self._settings
+
+    @property
+    def site_name(self) -> str:
+        """The site's name as of the last look at the version: the admin's word, else the operator's."""
+        if not self.looks:
+            self.gate()
+        return self._settings.name or self.site.name

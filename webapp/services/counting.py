@@ -59,6 +59,7 @@ def item_of(source: str, about: str) -> str:
 def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: int) -> None:
     """Count events of one source that were just stored (`sign` 1) or just deleted (-1); those without account wait."""
     db = ctx.db
+    ctx.gate()      # the ladders in force: an admin may have changed them
     deltas: dict[int, list[int]] = {}
     pairs: dict[tuple[int, int], list[int]] = {}
     days: dict[tuple[int, int, str], int] = {}

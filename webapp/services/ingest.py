@@ -16,7 +16,7 @@ from policies.errors import Invalid, Refused
 from policies.terms import ActivityKind, Area, Event
 from webapp.services.context import Context
 from webapp.services.counting import GIVEN, GROUP_KINDS, HELD, UNLISTED, count, count_giver
-from webapp.store import identities
+from webapp.store import identities, source_tokens
 from webapp.store import ingest as store
 from webapp.store.identities import IdentityRow
 from webapp.store.ingest import ActivityRow, SourceRow
@@ -200,6 +200,8 @@ def _store(
             ActivityRow(0, event.external_id, account, by, kind, event.occurred_at, about, title, event.url, listed)
         )
     store.save_events(db, rows)
+    if rows:
+        source_tokens.note_arrival(db, source.id, len(rows), now)
     count(ctx, source, counted, 1)
     kudos = [e.external_id for e in counted if e.kind == ActivityKind.KUDOS and e.account_id is not None]
     store.save_kudos(db, source.id, kudos)

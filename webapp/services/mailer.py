@@ -12,6 +12,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
@@ -45,7 +46,7 @@ Send = Callable[[Mail], None]
 
 def queue(ctx: Context, recipient: str, template: str, now: int, **values: Any) -> None:
     """Write a mail into the outbox: templates/mail/<template>.txt, whose first line is the subject."""
-    text = _texts().get_template(f"{template}.txt").render(site=ctx.site.name, base_url=ctx.site.base_url, **values)
+    text = _texts().get_template(f"{template}.txt").render(site=ctx.site_name, base_url=ctx.site.base_url, **values)
     subject, _, body = text.partition("\n")
     _check_headers(recipient, subject)
     outbox.add(ctx.db, recipient, subject, body.strip() + "\n", now)
@@ -64,7 +65,8 @@ def send_due(ctx: Context, now: int, limit: int = BATCH) -> int:
         return 0
     sent = 0
     try:
-        with _transport(ctx.site) as send:
+        ctx.settings()      # the name in the head of a mail, as an admin set it
+        with _transport(replace(ctx.site, name=ctx.site_name)) as send:
             for position, mail in enumerate(mails):
                 try:
                     send(mail)

@@ -96,7 +96,7 @@ def view_opened(opened: OpenProfile) -> ProfileView:
         noindex=opened.noindex,
         unclaimed=opened.face.state == State.UNCLAIMED,
         only_name=opened.subject.private and not opened.is_own,
-        description=_description(name, own, ctx.site.name),
+        description=_description(name, own, ctx.site_name),
         bio=own.bio or None,
         facts=facts,
         email=FactView("email", "E-mail address", own.email, "mail", audiences.get("email", "")) if own.email else None,

@@ -32,7 +32,7 @@ class SignupStep:
 
 def terms_version(ctx: Context) -> str:
     """The version of the Terms in force (S27)."""
-    return accounts.site_setting(ctx.db, "terms_version", "1")
+    return ctx.settings().terms_version
 
 
 def ask(ctx: Context, now: int, *, email: str, name: str, remote: str) -> tuple[str, str]:
@@ -171,7 +171,7 @@ def names_to_avoid(ctx: Context, address: Address, handle: str) -> list[str]:
     domain = accounts.find_domain(ctx.db, address.domain)
     label = address.domain.rpartition(".")[0].rpartition(".")[2]
     organization = domain[2] if domain else ""
-    return [name for name in (ctx.site.name, organization, label, handle, address.key.partition("@")[0]) if name]
+    return [name for name in (ctx.site_name, organization, label, handle, address.key.partition("@")[0]) if name]
 
 
 def open_link(ctx: Context, token: str, now: int) -> Proof | None:

@@ -166,10 +166,5 @@ def set_admin(db: Database, account_id: int) -> None:
     db.execute("UPDATE account SET is_admin = ? WHERE id = ?", (True, account_id))
 
 
-def site_setting(db: Database, key: str, default: str) -> str:
-    row = db.row("SELECT value FROM site_setting WHERE key = ?", (key,))
-    return default if row is None else str(row[0])
-
-
 def _login(row: tuple[Any, ...] | None) -> Login | None:
     return None if row is None else Login._make((*row[:12], bool(row[12]), row[13], bool(row[14])))
