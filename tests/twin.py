@@ -254,6 +254,7 @@ FILLS: dict[str, tuple[str, ...]] = {
     "tone": ("", "-dark"),
     "token": ("no-such-token",),
     "slug": ("alpha", "beta", "no-such-organization"),
+    "file": ("1", "2"),
 }
 #: Query strings that are asked besides none.
 QUERIES = ("?source=forum&kind=answer", "?source=school", "?kind=no-such-kind", "?cursor=zzz", "?as=anyone")

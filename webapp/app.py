@@ -30,6 +30,7 @@ from webapp.pages import (
     people,
     profile,
     security,
+    sitemap,
     system,
     visibility,
 )
@@ -43,7 +44,7 @@ from webapp.store.database import Database
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
-PAGES = (system, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin)
+PAGES = (system, sitemap, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024

@@ -34,7 +34,9 @@ def worker(ctx: Context, sally: Viewer) -> Viewer:
 
 
 def test_s28_s31_public_with_the_box_ticked_at_first(ctx: Context, sally: Viewer) -> None:
-    assert privacy.open_privacy(ctx, sally).values == {"privacy": "public", "keep_name": "1"}
+    assert privacy.open_privacy(ctx, sally).values == {
+        "privacy": "public", "keep_name": "1", "searchable": "1",
+    }
 
 
 def test_s29_private_is_saved_and_audited(ctx: Context, sally: Viewer) -> None:

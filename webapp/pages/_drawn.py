@@ -30,7 +30,7 @@ def draw_to_keep(view: ProfileView, key: Hashable) -> Warm:
     notes = view.kudos.latest if view.kudos is not None else ()
     body = template.render(view=view, notes_here=Markup(_HERE)) if notes else template.render(view=view)  # noqa: S704
     head, mark, tail = body.partition(_HERE)
-    shell = Shell(view.handle, view.name, view.description, view.noindex, view.only_name)
+    shell = Shell(view.handle, view.name, view.description, view.noindex, view.only_name, view.data)
     part = Warm(shell, head.encode(), tail.encode() if mark else None)
     if not _request.is_signed_in():
         part = part.inside(*_shell_of(shell))

@@ -18,7 +18,9 @@ from webapp.services import health
 blueprint = Blueprint("system", __name__)
 
 _ROBOTS = "User-agent: *\n" + "".join(
-    f"Disallow: {path}\n" for path in ("/settings/", "/admin/", "/login", "/signup", "/reset", "/verify")
+    f"Disallow: {path}\n" for path in (
+        "/settings/", "/admin/", "/login", "/signup", "/reset", "/verify", "/confirm", "/oauth/", "/hooks/",
+    )
 )
 
 
@@ -86,7 +88,8 @@ def metrics() -> Response:
 @blueprint.get("/robots.txt")
 @guards.public
 def robots() -> Response:
-    return _text(_ROBOTS)
+    """What crawlers are asked to leave alone, and where the sitemap is."""
+    return _text(f"{_ROBOTS}\nSitemap: {_request.context().site.base_url}/sitemap.xml\n")
 
 
 @blueprint.get("/.well-known/security.txt")

@@ -15,6 +15,7 @@ from webapp.services import heatmap, held, totals
 from webapp.services.activity import view_activity
 from webapp.services.badges import view_badges
 from webapp.services.context import Context
+from webapp.services.head import describe, profile_data
 from webapp.services.links import show_links
 from webapp.services.notes import avatar_view
 from webapp.services.opening import OpenProfile, cache_key, canonical_handle, open_profile
@@ -80,6 +81,7 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     is_owner = opened.relation is Relation.OWNER and opened.is_own
     audiences = _audiences(opened) if is_owner else {}
     name = display_name(own.full_name, own.public_name)
+    avatar, links = avatar_view(name, own.avatar), show_links(own.links)
     facts = _facts(own, audiences)
     view = {
         "about": own.bio or facts, "find-me": own.links or own.email, "products": own.products, "work": blocks,
@@ -90,17 +92,18 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     return ProfileView(
         handle=handle,
         name=name,
-        avatar=avatar_view(name, own.avatar),
+        avatar=avatar,
         member_since=own.member_since,
         locale_dir="ltr",
         noindex=opened.noindex,
         unclaimed=opened.face.state == State.UNCLAIMED,
         only_name=opened.subject.private and not opened.is_own,
-        description=_description(name, own, ctx.site_name),
+        description=describe(name, own, ctx.site_name),
+        data=None if opened.noindex else profile_data(ctx.site.base_url, handle, name, avatar, own, links),
         bio=own.bio or None,
         facts=facts,
         email=FactView("email", "E-mail address", own.email, "mail", audiences.get("email", "")) if own.email else None,
-        links=show_links(own.links),
+        links=links,
         products=tuple(json.loads(own.products)) if own.products else (),
         work=_work_blocks(blocks),
         stats=totals.stat_views(amounts, f"/u/{handle}/activity" if activity else None) if stats else (),
@@ -165,11 +168,3 @@ def _owner_view(opened: OpenProfile, audiences: dict[str, str]) -> OwnerView:
         flagged=flagged and not is_insider,
         audiences=audiences,
     )
-
-
-def _description(name: str, own: Values, site: str) -> str:
-    """For search engines and previews, from shown values only (T56)."""
-    place = ", ".join(part for part in (own.job_title, own.organization, own.location) if part)
-    bio = " ".join((own.bio or "").split())
-    bio = bio if len(bio) <= 160 else bio[:159].rsplit(" ", 1)[0] + "…"
-    return ". ".join(part for part in (place, bio) if part) or f"{name} on {site}"

@@ -6,6 +6,7 @@ in `sections`. Templates never ask who is looking; they draw what is there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 #: Sections of the profile page in source order; each is also a fragment at /u/<handle>/<section>.
@@ -182,6 +183,7 @@ class ProfileView:
     unclaimed: bool
     only_name: bool                 # private, outsider: name (and picture) and nothing else (S31)
     description: str                # for meta and OpenGraph, from shown values only
+    data: Mapping[str, object] | None = None    # schema.org's ProfilePage, from shown values; None: not to be indexed
     bio: str | None = None
     facts: tuple[FactView, ...] = ()
     email: FactView | None = None

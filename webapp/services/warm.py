@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,6 +27,7 @@ class Shell:
     description: str
     noindex: bool
     only_name: bool
+    data: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,11 @@ def move_primary(db: Database, old: int, new: int, old_settings: Settings, new_s
     Both owners acted. In this order each step keeps the keys of the table.
     """
     acted = f"edit_version = edit_version + 1, {_TOUCH}"
+    # A profile that its owner keeps out of search engines stays out of them.
+    db.execute(
+        "UPDATE account SET searchable = ? WHERE id = ? AND NOT (SELECT searchable FROM account WHERE id = ?)",
+        (False, new, old),
+    )
     db.execute(
         f"UPDATE account SET primary_id = NULL, silent = ?, linked_at = NULL, {_SETTINGS}, {_NO_HOLD}, {acted}"
         " WHERE id = ?",

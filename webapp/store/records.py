@@ -74,6 +74,17 @@ def save(db: Database, account_id: int, settings: Settings, values: Mapping[str,
     )
 
 
+def load_searchable(db: Database, account_id: int) -> bool:
+    """Whether search engines may list the account's page."""
+    row = db.row("SELECT searchable FROM account WHERE id = ?", (account_id,))
+    return row is not None and bool(row[0])
+
+
+def save_searchable(db: Database, account_id: int, searchable: bool) -> None:
+    """Part of an act of the owner: `save` moves the versions on."""
+    db.execute("UPDATE account SET searchable = ? WHERE id = ?", (searchable, account_id))
+
+
 def free_links(db: Database, primary_id: int) -> None:
     """What the links of a group held back now stands in the primary's own row (policies.holding)."""
     db.execute(FREE_LINKS, (False, primary_id))
