@@ -255,6 +255,7 @@ FILLS: dict[str, tuple[str, ...]] = {
     "token": ("no-such-token",),
     "slug": ("alpha", "beta", "no-such-organization"),
     "file": ("1", "2"),
+    "number": ("1",),
 }
 #: Query strings that are asked besides none.
 QUERIES = ("?source=forum&kind=answer", "?source=school", "?kind=no-such-kind", "?cursor=zzz", "?as=anyone")

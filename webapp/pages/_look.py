@@ -176,6 +176,14 @@ def day(at: int) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(date.isoformat(), text)
 
 
+@lru_cache(maxsize=1024)
+def minute(at: int) -> Markup:
+    """Unix seconds -> 12 May 2025, 14:05 UTC, as <time>."""
+    moment = datetime.datetime.fromtimestamp(at, datetime.UTC)
+    text = f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(f"{moment:%Y-%m-%dT%H:%MZ}", text)
+
+
 @lru_cache(maxsize=8192)
 def month(at: int) -> Markup:
     """Unix seconds -> March 2019, as <time>."""
@@ -221,7 +229,7 @@ def register_template_helpers(app: Flask) -> None:
         env.globals.setdefault(name, value)
     env.filters.update(
         icon=icon, asset=asset, art=art, banner=banner, number=number, day=day, month=month, short_month=short_month,
-        month_name=month_name, initials=rosettes.initials)
+        month_name=month_name, minute=minute, initials=rosettes.initials)
     served: dict[str, bool] = {}
 
     def is_served(path: str) -> bool:

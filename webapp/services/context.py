@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from policies.manager import PolicyManager
 from policies.visibility import Gate
@@ -40,6 +41,7 @@ class Context:
     site: Site
     warm: WarmCache[Warm] = field(default_factory=WarmCache)
     looks: int = 0              # how often the policy version was looked at: who saw it move needs no look of its own
+    kept: dict[str, tuple[int, Any]] = field(default_factory=dict)      # counts that cost: moment, value
     _gate: Gate | None = None
     _settings: SiteSettings = field(default_factory=SiteSettings)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from webapp.pages.admin import _front, matrix
+from webapp.pages.admin import _front, matrix, overview, site, sources
 from webapp.pages.admin._frame import ORGANIZATION_TABS, SITE_TABS, Tab, blueprint
 
 SITE_TABS += [
+    Tab("overview", "Overview", "admin.overview"),
     Tab("matrix", "Default visibility", "admin.matrix"),
+    Tab("sources", "Sources", "admin.sources"),
+    Tab("site", "Site", "admin.site"),
 ]
 ORGANIZATION_TABS += [
 ]
 
-__all__ = ["_front", "blueprint", "matrix"]
+__all__ = ["_front", "blueprint", "matrix", "overview", "site", "sources"]
