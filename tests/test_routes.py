@@ -15,7 +15,7 @@ SAMPLE = {
 }
 
 
-DECLARED = {"public", "member", "recent", "admin", "any_admin", "organization_admin"}
+DECLARED = {"public", "member", "recent", "admin", "any_admin", "organization_admin", "bearer"}
 
 
 def undeclared(app: Flask) -> list[str]:

@@ -14,6 +14,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from webapp.api import reads
 from webapp.config import Config
 from webapp.pages import (
     _headers,
@@ -45,6 +46,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
 PAGES = (system, sitemap, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin)
+#: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
+APIS = (reads,)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024
@@ -86,11 +89,14 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     _answer_database_errors(app)
     Htmx(app)
     limiter.init_app(app)       # before the token is checked: a flood without tokens is a flood too
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     _login.register(app)
     _site.register(app)
     for area in PAGES:
         app.register_blueprint(area.blueprint)
+    for api in APIS:
+        csrf.exempt(api.blueprint)
+        app.register_blueprint(api.blueprint)
     return app
 
 

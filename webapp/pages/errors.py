@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -13,7 +14,7 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from policies import errors
-from webapp.pages import _request, _response
+from webapp.pages import _problem, _request, _response
 from webapp.services.throttle import TooMany
 
 log = logging.getLogger("vitrine.errors")
@@ -48,13 +49,15 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def answer(status: int, title: str = "", text: str = "") -> Response:
-    """The page of a status, in the site's look if it can be drawn, else plain."""
+def answer(status: int, title: str = "", text: str = "", errors: Mapping[str, str] | None = None) -> Response:
+    """The page of a status, in the site's look if it can be drawn, else plain; for programs problem details."""
     default_title, default_text = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
     title, text = title or default_title, text or default_text
     if status >= 500:
         g.without_member = True     # the menu needs the database, which may be the very thing that failed
-    if _request.wants_fragment():
+    if _problem.is_wanted():
+        response = _problem.problem(status, f"{title.rstrip('.')}. {text}".rstrip(), **({"errors": dict(errors)} if errors else {}))
+    elif _request.wants_fragment():
         response = Response(title, status, mimetype="text/plain")
     else:
         response = _page(status, title, text)
@@ -97,7 +100,7 @@ def _our_error(error: errors.VitrineError) -> Response:
         if isinstance(error, kind):
             if status in {404, 503}:        # hidden and absent say the same
                 return answer(status)
-            return answer(status, error.problem, error.fix)
+            return answer(status, error.problem, error.fix, getattr(error, "errors", None))
     return _unexpected(error)
 
 

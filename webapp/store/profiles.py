@@ -61,6 +61,7 @@ _BY_HANDLE = ("handle h JOIN account r ON r.id = h.account_id", "h.handle = ?")
 _BY_ID = ("account r", "r.id = ?")
 GROUP_BY_HANDLE = _MEMBERS % (_BY_HANDLE * 2)
 GROUP_BY_ID = _MEMBERS % (_BY_ID * 2)
+GROUP_BY_PUBLIC_ID = _MEMBERS % (("account r", "r.public_id = ?") * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,11 @@ def load_group(db: Database, handle: str) -> Group:
 def load_group_of(db: Database, account_id: int) -> Group | None:
     """The group of an account. One statement."""
     return _group(db.rows(GROUP_BY_ID, (account_id, account_id)))
+
+
+def load_group_of_public(db: Database, public_id: str) -> Group:
+    """The group of the account with this public id; NO_GROUP for an id never given. One statement."""
+    return _group(db.rows(GROUP_BY_PUBLIC_ID, (public_id, public_id)) or _NO_ROWS) or NO_GROUP
 
 
 def _group(rows: Sequence[Sequence[Any]]) -> Group | None:

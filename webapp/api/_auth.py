@@ -1,0 +1,66 @@
+"""Who calls the API: the holder of a bearer token, or anybody. Cookies are not looked at, nor tokens in an address.
+
+What a token shows is said in services.app_views; what it may write, in ingest.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import Response, abort, g, request
+
+from webapp.pages import _request, guards
+from webapp.pages._problem import problem
+from webapp.services import grants
+from webapp.services.app_views import ANYBODY, Looker, looker_of
+from webapp.services.grants import Bearer
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_BEARER = "bearer "
+
+
+def token() -> str | None:
+    """The token of the Authorization header; empty for a header of another kind, None without one."""
+    given = request.headers.get("Authorization")
+    if given is None:
+        return None
+    return given[len(_BEARER):].strip() if given[: len(_BEARER)].lower() == _BEARER else ""
+
+
+def bearer() -> Bearer | None:
+    """Whose access token the request holds, None without one. A token that is no good ends the request with 401."""
+    if "bearer" not in g:
+        given = token()
+        g.bearer = None if given is None else grants.authenticate(_request.context(), given, _request.now())
+        if given is not None and g.bearer is None:
+            abort(refusal("This access token is unknown, expired or revoked.", "invalid_token"))
+    return cast("Bearer | None", g.bearer)
+
+
+def looker() -> Looker:
+    """What the caller sees as."""
+    found = bearer()
+    return ANYBODY if found is None else looker_of(_request.context(), found)
+
+
+def refusal(detail: str, error: str = "", status: int = 401) -> Response:
+    """The answer to a caller whose token is missing, no good or not enough (RFC 6750)."""
+    response = problem(status, detail)
+    response.headers["WWW-Authenticate"] = f'Bearer error="{error}"' if error else "Bearer"
+    return response
+
+
+def token_only(view: View) -> View:
+    """Whoever holds a token; what kind, the view asks. Anybody else gets 401."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not token():
+            return refusal("This needs a bearer token.")
+        return view(*args, **kwargs)
+
+    setattr(guarded, guards.MARK, "bearer")
+    return cast(View, guarded)
