@@ -1,4 +1,4 @@
-"""Reading through the API without a token: keys exactly as the gate has it, unknown and hidden alike, cache and CORS."""
+"""Reading through the API without a token: keys as the gate has them, unknown and hidden alike, cache and CORS."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.services.people import choose, did, set_columns
+from tests.twin import Ask, Stock, World
+from webapp.services.api_profiles import moment
 from webapp.store.database import Database
 
 KEYS = {"accountId", "displayName", "avatarUrl", "fullName", "jobTitle", "department", "organization", "location",
@@ -132,16 +134,16 @@ def test_the_community_profile_and_its_hidden_sections(client: FlaskClient, sqli
     work = make_account(sqlite_db, "work", answers=57, total_posts=57)
     link(sqlite_db, work, sally)
     did(sqlite_db, sally)
-    sqlite_db.execute("INSERT INTO held(account_id, kind, item, title, at) VALUES (?,'group','forum:makers','Makers',?)",
-                      (sally, NOW))  # fmt: skip
+    sqlite_db.execute(
+        "INSERT INTO held(account_id, kind, item, title, at) VALUES (?,'group','forum:makers','Makers',?)", (sally, NOW)
+    )
     found = get(client, "/profiles/sally").get_json()
     assert found["totals"] == {
         "answers": 84, "accepted_solutions": 0, "articles": 0, "likes_received": 0, "total_posts": 84,
         "courses_completed": 0, "peer_kudos": 0, "kudos_points": 168,
     }  # fmt: skip
     assert [badge["id"] for badge in found["badges"]] == [f"answers:{n}" for n in (1, 10, 25, 50, 75)]
-    assert found["groups"] == [{"id": "forum:makers", "kind": "group", "title": "Makers", "at": "2026-06-15T12:00:00Z"}
-                               ] or found["groups"][0]["title"] == "Makers"
+    assert found["groups"] == [{"id": "forum:makers", "kind": "group", "title": "Makers", "at": moment(NOW)}]
     assert found["level"]["number"] == 3
     assert (found["bio"], found["products"]) == ("Hello", ["Wiki"])
     assert found["links"] == [{"label": "Site", "url": "https://sally.example/"}]
@@ -179,7 +181,7 @@ def test_t59_the_etag_is_of_the_bytes_and_a_304_says_nothing_else(client: FlaskC
     sally = make_account(sqlite_db, **RECORD)
     first = get(client, "/users/acc-sally")
     assert first.headers["Cache-Control"] == "private, no-cache"
-    assert first.headers["Vary"] == "Authorization"
+    assert "Authorization" in first.headers["Vary"]
     assert "Last-Modified" not in first.headers
     etag = {"If-None-Match": first.headers["ETag"]}
     set_columns(sqlite_db, sally, email="x@y.example", email_key="x@y.example")
@@ -213,16 +215,21 @@ def test_a_token_that_is_no_good_is_refused_and_not_taken_for_none(
     assert answer.mimetype == "application/problem+json"
 
 
-def test_t73_a_cookie_is_nobody_here(app: Any, sqlite_db: Database) -> None:
+def test_t73_a_cookie_is_nobody_here(stock: Stock) -> None:
     """A member's own browser gets through the API what anybody gets."""
-    from tests.conftest import sign_in
+    world = stock.fresh()
+    for path in ("/api/v1/users/", "/api/v1/profiles/"):
+        for handle in ("own", "prv", "hider"):
+            who = public_id(world, handle) if "users" in path else handle
+            nobody, owner = (world.ask(viewer, Ask(path + who)) for viewer in (None, handle))
+            assert (nobody.status, nobody.body, nobody.headers) == (owner.status, owner.body, owner.headers)
+            assert nobody.statements == owner.statements, "the cookie was looked up"
+    assert world.ask("own", Ask("/api/v1/me")).status == 401
 
-    sally = make_account(sqlite_db, **RECORD)
-    client = app.test_client()
-    sign_in(client, sqlite_db, sally)
-    assert "email" not in get(client, "/users/acc-sally").get_json()
-    assert get(client, "/me", 401).headers["WWW-Authenticate"] == "Bearer"
-    assert "Set-Cookie" not in get(client, "/users/acc-sally").headers
+
+def public_id(world: World, handle: str) -> str:
+    with world.bound():
+        return str(world.db.row("SELECT public_id FROM account WHERE handle = ?", (handle,))[0])
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [

@@ -22,10 +22,13 @@ from webapp.services.sessions import Session
 
 
 class CookieSession(SecureCookieSessionInterface):
-    """Flask's signed cookie. Who brings none gets an empty one, and no signer is made to verify nothing."""
+    """Flask's signed cookie. Who brings none gets an empty one, and no signer is made to verify nothing.
+
+    The API knows bearer tokens only: there a cookie is none, so no other site can use a member's browser on it (T73).
+    """
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if self.get_cookie_name(app) in request.cookies:
+        if self.get_cookie_name(app) in request.cookies and not request.path.startswith("/api/v1/"):
             return super().open_session(app, request)
         return self.session_class()
 

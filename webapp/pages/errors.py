@@ -56,7 +56,8 @@ def answer(status: int, title: str = "", text: str = "", errors: Mapping[str, st
     if status >= 500:
         g.without_member = True     # the menu needs the database, which may be the very thing that failed
     if _problem.is_wanted():
-        response = _problem.problem(status, f"{title.rstrip('.')}. {text}".rstrip(), **({"errors": dict(errors)} if errors else {}))
+        more = {"errors": dict(errors)} if errors else {}
+        response = _problem.problem(status, f"{title.rstrip('.')}. {text}".rstrip(), **more)
     elif _request.wants_fragment():
         response = Response(title, status, mimetype="text/plain")
     else:
