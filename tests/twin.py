@@ -267,6 +267,13 @@ SEARCHES = (
 )
 
 
+#: Query strings of the API that are asked besides none.
+API_QUERIES = {
+    "/api/v1/users": ("?{ids}", "?accountId=nobody", "?{ids}&fields=email&expand=links"),
+    "/api/v1/people": ("?q=zq", "?q=public", "?cursor=zzz", "?sort=email"),
+}
+
+
 def asks(app: Flask, handles: Iterable[str], *, general: bool = True, thorough: bool = False) -> list[Ask]:
     """Every route with every parameter filled: pages of `handles` and their avatars; `general`: all the others too.
 
@@ -278,7 +285,7 @@ def asks(app: Flask, handles: Iterable[str], *, general: bool = True, thorough: 
     with app.test_request_context():
         adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
-        about_people = bool({"handle", "key"} & rule.arguments)
+        about_people = bool({"handle", "key", "account_id"} & rule.arguments)
         if not about_people and not general:
             continue
         for values in _fillings(rule, handles):
@@ -293,7 +300,11 @@ def asks(app: Flask, handles: Iterable[str], *, general: bool = True, thorough: 
                     continue
                 if not brief:
                     made[Ask(path, method)] = None
-                if method == "GET":
+                if method == "GET" and path.startswith("/api/"):
+                    some = "&".join(f"accountId={number}" for number in _ids(handles))
+                    for query in API_QUERIES.get(rule.rule, ()):
+                        made[Ask(path + query.replace("{ids}", some))] = None
+                elif method == "GET":
                     made[Ask(path, fragment=True)] = None
                     if rule.rule == "/people":
                         for number, query in enumerate(SEARCHES):
@@ -306,10 +317,16 @@ def asks(app: Flask, handles: Iterable[str], *, general: bool = True, thorough: 
     return list(made)
 
 
+def _ids(handles: Iterable[str]) -> list[str]:
+    """The public ids of these handles; for a handle that nobody has now, one that nobody ever had."""
+    return [worlds.public_id(handle) for handle in handles]
+
+
 def _fillings(rule: Any, handles: Sequence[str]) -> Iterator[dict[str, str]]:
     """All combinations of values for the parameters of a rule. Fails for a parameter nobody gave values for."""
     known: dict[str, tuple[str, ...]] = FILLS | {
         "handle": tuple(handles),
+        "account_id": (*_ids(handles), "nobody"),
         "key": (*(worlds.canary(handle, "avatarkey") for handle in handles), "0" * 32),
     }
     given = dict(rule.defaults or {})

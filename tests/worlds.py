@@ -161,6 +161,12 @@ def account_ids(db: Database) -> dict[str, int]:
     return dict(db.rows("SELECT handle, id FROM account"))
 
 
+def public_id(handle: str) -> str:
+    """What the API calls the account."""
+    numbers = {person.handle: number for number, person in enumerate(PEOPLE)}
+    return f"id{numbers.get(handle, 9999):04d}{'x' * 20}"
+
+
 def build_world(db: Database, *, password_hash: str = "") -> None:
     """Fill an empty migrated database. `password_hash`: that of every account which can log in (PASSWORD)."""
     with db.transaction():
@@ -228,7 +234,7 @@ def _account(
         chosen_org |= (level >= ORGANIZATION) << BIT[name]
     has_email = person.state not in {"deleted", "unclaimed"}
     account = _insert(
-        db, "account", public_id=f"id{number:04d}{'x' * 20}", handle=handle, public_name=f"Public {handle}",
+        db, "account", public_id=public_id(handle), handle=handle, public_name=f"Public {handle}",
         email=person.email if has_email else None, email_key=person.email if has_email else None,
         email_verified_at=NOW - 400 * DAY if has_email else None, domain_id=domains[person.domain],
         password_hash=password_hash or None if can_log_in else None, state=person.state,
