@@ -83,7 +83,8 @@ def test_t84_too_much_is_refused_fast_on_every_form(stock: Stock, kind: str, sta
             more = {"query_string": "&".join(f"n{i}=x" for i in range(100_000))}
         began = time.process_time()
         answer = world.ask("stranger", Ask(path, method), **more)
-        assert answer.status in statuses, (method, path, answer.status)
+        bearer = {401} if path.startswith("/api/v1/") else set()     # no token, no look at the body
+        assert answer.status in statuses | bearer, (method, path, answer.status)
         assert time.process_time() - began < 1, path
     gc.collect()    # here, not in somebody else's test
 

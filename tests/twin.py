@@ -253,6 +253,7 @@ FILLS: dict[str, tuple[str, ...]] = {
     "source": ("forum", "no-such-source"),
     "tone": ("", "-dark"),
     "token": ("no-such-token",),
+    "external_id": ("pub-answer-0", "no-such-event"),
     "slug": ("alpha", "beta", "no-such-organization"),
     "file": ("1", "2"),
     "number": ("1",),

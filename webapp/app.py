@@ -14,7 +14,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp.api import reads
+from webapp.api import ingest, reads
 from webapp.config import Config
 from webapp.pages import (
     _headers,
@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The page areas; each module holds one `blueprint`.
 PAGES = (system, sitemap, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin)
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
-APIS = (reads,)
+APIS = (reads, ingest)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024

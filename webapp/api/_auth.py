@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from flask import Response, abort, g, request
 
@@ -36,7 +36,7 @@ def bearer() -> Bearer | None:
         given = token()
         g.bearer = None if given is None else grants.authenticate(_request.context(), given, _request.now())
         if given is not None and g.bearer is None:
-            abort(refusal("This access token is unknown, expired or revoked.", "invalid_token"))
+            end(refusal("This access token is unknown, expired or revoked.", "invalid_token"))
     return cast("Bearer | None", g.bearer)
 
 
@@ -51,6 +51,11 @@ def refusal(detail: str, error: str = "", status: int = 401) -> Response:
     response = problem(status, detail)
     response.headers["WWW-Authenticate"] = f'Bearer error="{error}"' if error else "Bearer"
     return response
+
+
+def end(answer: Response) -> NoReturn:
+    """Leave the request here, with this answer."""
+    abort(answer)
 
 
 def token_only(view: View) -> View:

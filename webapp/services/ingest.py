@@ -64,6 +64,11 @@ def register_source(ctx: Context, name: str, label: str, area: Area, now: int) -
     store.save_source(ctx.db, name, label, area.value, now)
 
 
+def name_of_source(ctx: Context, source_id: int) -> str:
+    """The name of a source. Errors: NotFound."""
+    return store.name_of_source(ctx.db, source_id)
+
+
 def record_events(ctx: Context, source_name: str, events: Iterable[Event], now: int) -> list[Outcome]:
     """Record events, in batches of up to 1,000 that each commit; one outcome per event, in order.
 

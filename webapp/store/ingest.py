@@ -78,6 +78,14 @@ def lock_source(db: Database, name: str) -> SourceRow:
     return SourceRow(*row)
 
 
+def name_of_source(db: Database, source_id: int) -> str:
+    """The name of a source. Errors: NotFound."""
+    row = db.row("SELECT name FROM source WHERE id = ?", (source_id,))
+    if row is None:
+        raise NotFound("There is no such source.")
+    return str(row[0])
+
+
 def source_of_identity(db: Database, identity_id: int) -> str:
     """The name of the source that an identity belongs to. Errors: NotFound."""
     row = db.row("SELECT s.name FROM identity i JOIN source s ON s.id = i.source_id WHERE i.id = ?", (identity_id,))
