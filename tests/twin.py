@@ -254,6 +254,7 @@ FILLS: dict[str, tuple[str, ...]] = {
     "tone": ("", "-dark"),
     "token": ("no-such-token",),
     "external_id": ("pub-answer-0", "no-such-event"),
+    "client_id": ("no-such-app",),
     "slug": ("alpha", "beta", "no-such-organization"),
     "file": ("1", "2"),
     "number": ("1",),

@@ -14,14 +14,16 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp.api import ingest, reads
+from webapp.api import ingest, oauth, reads
 from webapp.config import Config
 from webapp.pages import (
     _headers,
     _login,
     _site,
     admin,
+    apps,
     auth,
+    consent,
     edit,
     errors,
     front,
@@ -45,9 +47,10 @@ from webapp.store.database import Database
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
-PAGES = (system, sitemap, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin)
+PAGES = (system, sitemap, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin,
+         apps, consent)
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
-APIS = (reads, ingest)
+APIS = (reads, ingest, oauth)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024

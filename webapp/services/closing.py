@@ -11,7 +11,7 @@ from typing import Any
 
 from policies.errors import NotFound, Refused
 from policies.terms import State
-from webapp.services import link_mail, link_verbs, mailer, people_index, texts
+from webapp.services import grants, link_mail, link_verbs, mailer, people_index, texts
 from webapp.services.context import Context
 from webapp.store import audit, closing, links, proofs
 from webapp.store import sessions as session_store
@@ -82,6 +82,7 @@ def _shut(ctx: Context, group: Group, account_id: int, now: int) -> None:
     """Nobody is logged in to it, nothing mailed or pending works, and every page and list shows its new state."""
     session_store.end_of_account(ctx.db, account_id)
     proofs.cancel_for_account(ctx.db, account_id)
+    grants.revoke_all_of(ctx, account_id, now)
     for one in group.ids:
         if one != account_id:
             links.touch(ctx.db, one)

@@ -14,7 +14,7 @@ from policies import holding
 from policies.errors import Conflict, Invalid, Refused
 from policies.terms import ALL, ANONYMOUS, Field, Kind, Level, Settings, Subject, Viewer, Why
 from policies.visibility import Gate, display_name, explain
-from webapp.services import editing, people_index
+from webapp.services import editing, grants, people_index
 from webapp.services.context import Context
 from webapp.services.links import load_links
 from webapp.services.notes import avatar_view
@@ -116,6 +116,9 @@ def save(ctx: Context, viewer: Viewer, acts: Acts, now: int) -> bool:
         records.save(ctx.db, subject.account_id, settings, {})
         if holding.is_anchor(subject):
             records.free_links(ctx.db, subject.account_id)
+        levels = gate.levels(_after(subject, settings))
+        narrowed = [name for name, level in gate.levels(subject).items() if levels[name] < level]
+        grants.clear_ticks(ctx, subject.account_id, sum(1 << gate.bit[name] for name in narrowed))
         people_index.refresh(ctx, [subject.account_id])
         audit.record(
             ctx.db, "visibility:edit", now, actor_id=viewer.account_id, subject_id=subject.account_id, fields=done,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.pages.admin import _front, matrix, overview, site, sources
+from webapp.pages.admin import _front, apps, matrix, overview, site, sources
 from webapp.pages.admin._frame import ORGANIZATION_TABS, SITE_TABS, Tab, blueprint
 
 SITE_TABS += [
@@ -10,8 +10,10 @@ SITE_TABS += [
     Tab("matrix", "Default visibility", "admin.matrix"),
     Tab("sources", "Sources", "admin.sources"),
     Tab("site", "Site", "admin.site"),
+    Tab("apps", "Apps", "admin.site_apps"),
 ]
 ORGANIZATION_TABS += [
+    Tab("organization_apps", "Apps", "admin.organization_apps"),
 ]
 
-__all__ = ["_front", "blueprint", "matrix", "overview", "site", "sources"]
+__all__ = ["_front", "apps", "blueprint", "matrix", "overview", "site", "sources"]
