@@ -40,7 +40,7 @@ from webapp.pages import (
 from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
 from webapp.plugins import load_policies
-from webapp.services.context import Context, Site
+from webapp.services.context import Context, Proving, Site
 from webapp.services.warm import MEBIBYTE, WarmCache
 from webapp.store.database import Database
 
@@ -63,6 +63,7 @@ def open_context(config: Config, database: Database | None = None) -> Context:
     site = Site(
         name=config.site_name, base_url=config.base_url, secret_key=config.secret_key, data_dir=config.data_dir,
         smtp_url=config.smtp_url, mail_from=config.mail_from,
+        proving=Proving(config.domain_nameservers, config.domain_private_networks, config.domain_ca_file),
     )
     return Context(
         db=database or Database.open(config.database_url), manager=load_policies(config), site=site,

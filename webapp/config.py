@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,6 +40,9 @@ class Config:
     plugins_dir: Path | None = None
     disabled_plugins: frozenset[str] = frozenset()
     may_widen: frozenset[str] = frozenset()
+    domain_nameservers: tuple[str, ...] = ()
+    domain_private_networks: tuple[str, ...] = ()
+    domain_ca_file: Path | None = None
 
     @property
     def is_https(self) -> bool:
@@ -88,6 +91,7 @@ class Config:
         plugins_dir = Path(environ["VITRINE_PLUGINS_DIR"]) if environ.get("VITRINE_PLUGINS_DIR") else None
         if plugins_dir is not None and not plugins_dir.is_dir():
             problems.append(f"VITRINE_PLUGINS_DIR: {plugins_dir} is not a folder.")
+        nameservers, networks, ca_file = _read_proving(environ, problems)
         key = _read_key(environ, data_dir, make_key and not problems, problems)
         if key and base_url.startswith("https://") and is_weak(key):
             problems.append(
@@ -105,6 +109,7 @@ class Config:
             trusted_proxies=int(trusted), redis_url=redis_url, warm_cache_mb=int(warm), plugins_dir=plugins_dir,
             disabled_plugins=_names(environ.get("VITRINE_DISABLED_PLUGINS")),
             may_widen=_names(environ.get("VITRINE_MAY_WIDEN")),
+            domain_nameservers=nameservers, domain_private_networks=networks, domain_ca_file=ca_file,
         )
 
 
@@ -130,6 +135,33 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _read_proving(
+    environ: Mapping[str, str], problems: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], Path | None]:
+    """Where the proofs of domains are looked up: name servers, networks that are open although private, certificates."""
+    nameservers = tuple(sorted(_names(environ.get("DOMAIN_NAMESERVERS"))))
+    for text in nameservers:
+        host, colon, port = text.rpartition(":")
+        if not colon or ("[" not in text and text.count(":") > 1):
+            host, port = text, "53"
+        try:
+            ip_address(host.strip("[]"))
+            if not 0 < int(port) < 65_536:
+                raise ValueError
+        except ValueError:
+            problems.append(f"DOMAIN_NAMESERVERS: {text} is neither an address nor address:port.")
+    networks = tuple(sorted(_names(environ.get("DOMAIN_PRIVATE_NETWORKS"))))
+    for text in networks:
+        try:
+            ip_network(text)
+        except ValueError:
+            problems.append(f"DOMAIN_PRIVATE_NETWORKS: {text} is not a network like 10.0.0.0/8.")
+    ca_file = Path(environ["DOMAIN_CA_FILE"]) if environ.get("DOMAIN_CA_FILE") else None
+    if ca_file is not None and not ca_file.is_file():
+        problems.append(f"DOMAIN_CA_FILE: {ca_file} is not a file.")
+    return nameservers, networks, ca_file
 
 
 def _problems_of_base_url(base_url: str) -> list[str]:

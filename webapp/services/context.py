@@ -21,6 +21,20 @@ from webapp.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
+class Proving:
+    """How the proofs of domains are looked at.
+
+    nameservers: "address" or "address:port", none for those of the machine; private_networks: where files may be
+    fetched from although the addresses are not public; ca_file: certificates trusted instead of the machine's.
+    """
+
+    nameservers: tuple[str, ...] = ()
+    private_networks: tuple[str, ...] = ()
+    ca_file: Path | None = None
+    https_port: int = 443
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """What services need to know of the configuration."""
 
@@ -30,6 +44,7 @@ class Site:
     data_dir: Path = Path("data")
     smtp_url: str | None = None
     mail_from: str = "vitrine@localhost"
+    proving: Proving = Proving()
 
 
 @dataclass(slots=True)
@@ -82,3 +97,8 @@ class Context:
         if not self.looks:
             self.gate()
         return self._settings.name or self.site.name
+
+    def forget_gate(self) -> None:
+        """A transaction that changed the policy was rolled back: what was compiled in it never held."""
+        with self._lock:
+            self._gate = None

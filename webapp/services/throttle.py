@@ -34,6 +34,8 @@ MAIL_ADDRESS = Limit("mail", 5, 3600)
 MAIL_REMOTE = Limit("mail-from", 30, 3600)
 CONFIRM = Limit("confirm", 10, 900)
 HANDLE = Limit("handle", 3, 30 * 86_400)
+DOMAIN = Limit("domain", 30, 3600)
+INVITE = Limit("invite", 30, 3600)
 
 
 def key(limit: Limit, who: str) -> str:

@@ -43,6 +43,12 @@ def claim(db: Database, now: int, lease: int, limit: int) -> list[Mail]:
     return claimed
 
 
+def count(db: Database) -> int:
+    """How many mails wait, for now or for another attempt."""
+    row = db.row("SELECT COUNT(*) FROM outbox WHERE due_at < ?", (NEVER,))
+    return int(row[0]) if row else 0
+
+
 def remove(db: Database, mail_id: int) -> None:
     """The mail was handed over."""
     db.execute("DELETE FROM outbox WHERE id = ?", (mail_id,))
