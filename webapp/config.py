@@ -140,7 +140,7 @@ def is_loopback(host: str) -> bool:
 def _read_proving(
     environ: Mapping[str, str], problems: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], Path | None]:
-    """Where the proofs of domains are looked up: name servers, networks that are open although private, certificates."""
+    """How proofs of domains are looked at: name servers, private networks that are open, certificates."""
     nameservers = tuple(sorted(_names(environ.get("DOMAIN_NAMESERVERS"))))
     for text in nameservers:
         host, colon, port = text.rpartition(":")

@@ -309,7 +309,7 @@ def test_terms_that_changed_in_between_are_asked_again(ctx, clock):
 def test_every_mail_text_can_be_drawn(ctx, clock):
     for path in sorted(mailer.TEXTS.glob("*.txt")):
         names = ("link", "handle", "email", "organization", "page", "out", "decline", "day", "reset", "part", "final",
-                 "reason")
+                 "reason", "domain", "found", "days")
         values = dict.fromkeys(names, "X")
         mailer.queue(ctx, "a@example.org", path.stem, clock, **values)
     assert all(subject and body and len(subject) < 70 for _, subject, body in mails(ctx))

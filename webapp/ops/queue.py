@@ -17,7 +17,7 @@ from huey import crontab
 from huey.api import Huey
 from huey.contrib.sql_huey import SqlStorage
 
-from webapp.services import accounts, linking, mailer, people_index
+from webapp.services import accounts, domain_notices, domains, linking, mailer, organizations, people_index
 from webapp.services.context import Context
 
 log = logging.getLogger("vitrine.worker")
@@ -60,6 +60,9 @@ def make_queue(ctx: Context, clock: Callable[[], float] = time.time) -> Huey:
 TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]], ...] = (
     ("sweep_accounts", crontab(minute="7"), accounts.sweep),
     ("finish_leaves", crontab(minute="17"), linking.finish_leaves),
+    ("recheck_domains", crontab(minute="27"), domains.recheck),
+    ("sweep_organizations", crontab(minute="47"), organizations.sweep),
+    ("write_notices", crontab(minute="*"), domain_notices.write_notices),
     ("index_people", crontab(minute="*"), people_index.catch_up),
 )
 

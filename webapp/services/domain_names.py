@@ -17,10 +17,11 @@ from policies.errors import Invalid
 
 #: Providers that anybody gets an address from and that the list does not have.
 MORE_FREE_MAIL = frozenset({
-    "fastmail.com", "fastmail.fm", "hey.com", "zoho.com", "zohomail.com", "zohomail.eu", "posteo.de", "posteo.net",
-    "tuta.com", "tuta.io", "tutamail.com", "pm.me", "proton.me", "protonmail.com", "me.com", "mac.com", "live.com",
-    "msn.com", "googlemail.com", "ymail.com", "rocketmail.com", "hushmail.com", "mail.com", "disroot.org", "riseup.net",
-    "duck.com", "mozmail.com", "privaterelay.appleid.com", "relay.firefox.com", "simplelogin.com", "skiff.com",
+    "disroot.org", "duck.com", "fastmail.com", "fastmail.fm", "googlemail.com", "hey.com", "hushmail.com", "live.com",
+    "mac.com", "mail.com", "me.com", "mozmail.com", "msn.com", "pm.me", "posteo.de", "posteo.net",
+    "privaterelay.appleid.com", "proton.me", "protonmail.com", "relay.firefox.com", "riseup.net", "rocketmail.com",
+    "simplelogin.com", "skiff.com", "tuta.com", "tuta.io", "tutamail.com", "tutanota.com", "tutanota.de", "ymail.com",
+    "zoho.com", "zohomail.com", "zohomail.eu",
 })  # fmt: skip
 FREE_MAIL: frozenset[str] = frozenset(whitelist) | MORE_FREE_MAIL
 #: Scripts that are written together in one word.

@@ -21,6 +21,7 @@ import dns.nameserver
 import dns.resolver
 import urllib3
 from urllib3.connection import HTTPSConnection
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from webapp.services.context import Proving
 
@@ -83,11 +84,14 @@ def _look_at_record(proving: Proving, domain: str, secret: str) -> Finding:
     return Finding(False, f"{name} has TXT records, but none of them is ours.")
 
 
-def _ask(proving: Proving, name: str, kind: str, seconds: float = DNS_SECONDS) -> list[Any]:
-    """The records of one kind. Errors: NothingThere, for everything that is not a plain answer (T42)."""
+def _ask(proving: Proving, name: str, kind: str, share: float = 1.0) -> list[Any]:
+    """The records of one kind, in this share of the time.
+
+    Errors: NothingThere, for everything that is not a plain answer (T42).
+    """
     try:
         resolver = _resolver(proving)
-        answer = resolver.resolve(dns.name.from_text(f"{name}."), kind, lifetime=seconds, search=False)
+        answer = resolver.resolve(dns.name.from_text(f"{name}."), kind, lifetime=DNS_SECONDS * share, search=False)
         records = list(answer)
     except dns.resolver.NXDOMAIN:
         raise NothingThere(f"There is no record at {name}. New records can take an hour to be seen.") from None
@@ -141,7 +145,7 @@ def _address_of(proving: Proving, domain: str) -> Address:
     problem = ""
     for kind in ("A", "AAAA"):
         try:
-            found += [ip_address(record.address) for record in _ask(proving, domain, kind, DNS_SECONDS / 2)]
+            found += [ip_address(record.address) for record in _ask(proving, domain, kind, 0.5)]
         except NothingThere as nothing:
             problem = problem or str(nothing)
     if not found:
@@ -168,17 +172,22 @@ class _Pinned(HTTPSConnection):
     """A connection to one address, for the name that its certificate must have, which ends at its time."""
 
     end: threading.Timer | None = None
+    ran_out = False
 
     def _new_conn(self) -> socket.socket:
         made = super()._new_conn()
         watched = made.dup()        # TLS takes the socket over: a second handle on the same connection ends it
+
+        def run_out() -> None:
+            self.ran_out = True
+            stop()
 
         def stop() -> None:
             with suppress(OSError):     # it ended by itself
                 watched.shutdown(socket.SHUT_RDWR)
             watched.close()
 
-        self.end = threading.Timer(FILE_SECONDS, stop)
+        self.end = threading.Timer(FILE_SECONDS, run_out)
         self.end.daemon = True
         self.end.start()
         self.stop = stop
@@ -205,8 +214,10 @@ def _fetch(proving: Proving, domain: str, address: Address, where: str) -> tuple
         body = response.read(FILE_BYTES + 1, decode_content=False)
         if len(body) > FILE_BYTES:
             raise NothingThere(f"The file at {where} is far too large.")
+        if connection.ran_out:      # a connection cut in the middle reads like the end of the file
+            raise TimeoutError
         return int(response.status), body
-    except (urllib3.exceptions.SSLError, ssl.SSLError):
+    except (urllib3.exceptions.SSLError, ssl.SSLError, CertificateError):
         raise NothingThere(f"{domain} has no valid certificate, or broke the connection off.") from None
     except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError):
         raise NothingThere(f"{where} could not be fetched in {FILE_SECONDS:.0f} seconds.") from None

@@ -7,11 +7,11 @@ domain_proof.py; which domains nobody may have: domain_names.py.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from policies.errors import Invalid, NotFound, Refused
+from policies.errors import Invalid, NotFound
 from webapp.services import accounts as account_verbs
 from webapp.services import domain_names, domain_proof, link_leave, mailer, throttle
 from webapp.services.admins import Organization
@@ -22,8 +22,6 @@ from webapp.store import accounts, audit, policy
 from webapp.store import domains as store
 from webapp.store import organizations as organization_store
 from webapp.store.domains import Claim
-
-log = logging.getLogger("vitrine.domains")
 
 #: A claim that nobody proves is forgotten after this long, and an organization may have so many (T40).
 CLAIM_LIFE = 7 * 86_400
@@ -93,7 +91,7 @@ def claim(ctx: Context, session: Session, organization: Organization, raw: str, 
         _check(ctx, organization.id, name)
         parent = _parent_of_other(ctx, organization.id, name)
         if parent:
-            raise Invalid({"domain": f"{parent} is another organization’s, and {name} lies below it. Ask a site admin."})
+            raise Invalid({"domain": f"{name} lies below {parent}, which is another organization’s. Ask a site admin."})
         pending = store.load_pending(ctx.db, organization.id, now)
         if name not in {one.domain for one in pending}:
             if len(pending) >= CLAIMS:
@@ -297,6 +295,6 @@ def _tell_admins(ctx: Context, organization_id: int, template: str, now: int, **
 
 
 def _note(
-    ctx: Context, event: str, actor_id: int | None, organization_id: int, name: str, now: int, **detail: object
+    ctx: Context, event: str, actor_id: int | None, organization_id: int, name: str, now: int, **detail: Any
 ) -> None:
     audit.record(ctx.db, event, now, actor_id=actor_id, organization_id=organization_id, domain=name, **detail)

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from policies.errors import Invalid, NotFound, Refused
 from webapp.services import accounts as account_verbs
-from webapp.services import domains, invitations, mailer, texts
+from webapp.services import closing, domains, invitations, mailer, texts
 from webapp.services.admins import Organization
 from webapp.services.context import Context
+from webapp.services.domains import DomainView, PendingView
+from webapp.services.invitations import InvitationView
 from webapp.services.sessions import Session
 from webapp.store import accounts, audit, policy
 from webapp.store import domains as domain_store
@@ -56,10 +58,10 @@ class OrganizationPage:
     """What the page of an organization shows. `members`: how many accounts are at its domains."""
 
     organization: Organization
-    domains: tuple[domains.DomainView, ...]
-    claims: tuple[domains.PendingView, ...]
+    domains: tuple[DomainView, ...]
+    claims: tuple[PendingView, ...]
     admins: tuple[AdminView, ...]
-    invitations: tuple[invitations.InvitationView, ...]
+    invitations: tuple[InvitationView, ...]
     members: int
     is_site_admin: bool
 
@@ -231,6 +233,39 @@ def open_member(ctx: Context, session: Session, organization: Organization, hand
     return _view(row, may, why)
 
 
+def deactivate(
+    ctx: Context, session: Session, organization: Organization, handle: str, reason: str, now: int
+) -> None:
+    """The organization closes a member's account at once (S76, T17). Errors: NotFound (T45), Invalid (`reason`),
+    Refused (rule_recent_password, rule_member)."""
+    _close(ctx, session, organization, handle, "deactivate", reason, now)
+
+
+def reactivate(ctx: Context, session: Session, organization: Organization, handle: str, now: int) -> None:
+    """Open an account again that the organization itself closed. Errors: as `deactivate`."""
+    _close(ctx, session, organization, handle, "reactivate", "", now)
+
+
+def _close(
+    ctx: Context, session: Session, organization: Organization, handle: str, verb: str, reason: str, now: int
+) -> None:
+    account_verbs.require_recent(session, now)
+    with ctx.db.transaction():
+        ctx.db.link_guard()
+        row = _find(ctx, organization, handle)
+        may, why = _may(ctx, session, organization, row)
+        if may != verb:
+            raise Refused("rule_member", why or f"This account is {row.state}.")
+        if verb == "deactivate":
+            closing.deactivate(ctx, row.id, now, by=session.account_id, reason=reason)
+        else:
+            closing.reactivate(ctx, row.id, now, by=session.account_id)
+        audit.record(
+            ctx.db, f"member:{verb}", now, actor_id=session.account_id, subject_id=row.id,
+            organization_id=organization.id,
+        )
+
+
 def _find(ctx: Context, organization: Organization, handle: str) -> store.MemberRow:
     row = store.find_member(ctx.db, organization.id, handle)
     if row is None:
@@ -287,3 +322,9 @@ def slug_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:SLUG_LIMIT].strip("-")
 
 
+
+
+def sweep(ctx: Context, now: int) -> None:
+    """Forget claims and invitations that are over; they are refused without it. For the worker."""
+    domains.sweep(ctx, now)
+    invitations.sweep(ctx, now)

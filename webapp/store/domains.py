@@ -203,7 +203,7 @@ def load_notice(db: Database) -> Notice | None:
         " JOIN organization o ON o.id = n.organization_id JOIN email_domain d ON d.id = n.domain_id"
         " ORDER BY n.id LIMIT 1"
     )
-    return None if row is None else Notice(*row[:4], bool(row[4]), *row[5:])
+    return None if row is None else Notice._make((*row[:4], bool(row[4]), *row[5:]))
 
 
 def load_recipients(db: Database, notice: Notice, limit: int) -> list[tuple[Any, ...]]:

@@ -176,4 +176,4 @@ def last_deactivation(db: Database, account_id: int) -> int | None:
 
 
 def _member(row: tuple[Any, ...]) -> MemberRow:
-    return MemberRow(*row[:5], bool(row[5]))
+    return MemberRow._make((*row[:5], bool(row[5])))
