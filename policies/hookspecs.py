@@ -1,11 +1,19 @@
 """Every hook of Vitrine: its docstring is its documentation. A plugin is a module or object with some of these methods.
 
-`register_*` is asked once, at start; an error stops the start. `default_cell` and `fixed_cell` are asked once per cell,
-when the matrix is compiled; an error or nonsense hides that cell, is logged by the plugin's name and counted.
-
     from policies import hookimpl
+
     @hookimpl
-    def default_cell(kind, field): ...
+    def default_cell(kind, field):
+        return Level.ONLY_YOU if field == "location" else None
+
+- `register_*` is asked once, at start; an error, or an answer that makes no sense, stops the start.
+- `default_cell`, `fixed_cell`: asked once per cell when the matrix is compiled, never per request.
+- `section_data`: asked when a page is drawn on which the field is shown; an error leaves the place empty.
+- `account_linked`, `account_unlinked`, `award_given`, `profile_changed`: called after the commit; an error is logged.
+
+Whatever raises, makes no sense or comes later than its budget (0.05 s; a section 0.25 s; a reaction or webhook 1 s)
+hides what it was asked about, is logged under the plugin's name, counted, and shown to admins. Three overruns switch
+the plugin off; its vetoes then go on hiding all that they were asked about until an admin decides.
 """
 
 from __future__ import annotations
@@ -14,6 +22,8 @@ from collections.abc import Mapping, Sequence
 
 import pluggy
 
+from policies.extending import BadgeRule, Facts, Metric, NameRule
+from policies.sections import SectionData
 from policies.terms import Field, Kind, Level, PrivateVeto, Rung, SourceInfo, Veto
 
 hookspec = pluggy.HookspecMarker("vitrine")
@@ -77,4 +87,71 @@ def register_levels() -> Sequence[Rung]:  # type: ignore[empty-body]
 
 @hookspec
 def register_sources() -> Sequence[SourceInfo]:  # type: ignore[empty-body]
-    """The sources this plugin reads: name, label, area, and a reader of dumps if it has one. Names are unique."""
+    """The sources this plugin reads: name, label, area, a reader of dumps and a receiver of webhooks if it has them.
+
+    Names are unique. Webhooks arrive at `/hooks/<name>` once the operator has set the secret that they are signed with
+    (`VITRINE_HOOK_SECRET_<NAME>`); the plugin gets bytes and headers and answers events, nothing else.
+    """
+
+
+@hookspec
+def register_metrics() -> Sequence[Metric]:  # type: ignore[empty-body]
+    """Numbers derived from totals, shown with the stats and usable in ladders, points and badge rules.
+
+    A metric is missing wherever one of the totals it needs is hidden. A name that exists already stops the start.
+    """
+
+
+@hookspec
+def register_name_rules() -> Sequence[NameRule]:  # type: ignore[empty-body]
+    """How names are shown. The first rule in load order that answers decides; where none does, the core (S80-S82).
+
+    A rule is handed only what the viewer may see. One that fails hides the full name: the public name stands there.
+    """
+
+
+@hookspec
+def register_badge_rules() -> Sequence[BadgeRule]:  # type: ignore[empty-body]
+    """Badges that are given once and kept: by a threshold, a predicate on facts, or years of membership.
+
+    Keys are unique for ever. A new rule gives nothing before an admin has seen the rehearsal at /admin/badges and
+    started it. A rule that is not registered any more is retired: its badges stay, marked.
+    """
+
+
+@hookspec
+def section_data(field: str, facts: Facts) -> SectionData | None:
+    """What one of this plugin's own fields or sections shows, or None for nothing.
+
+    `facts` hold what this viewer may see and nothing else. The answer must follow from the facts alone: pages are kept
+    in memory. Asked of the plugin that registered the field, and only where the gate shows it.
+    """
+
+
+@hookspec
+def account_linked(profile: str, at: int) -> None:
+    """An account was linked to the profile with this public id, and shows as part of it.
+
+    After the commit. It does not say which account, and silent links are not told (D5).
+    """
+
+
+@hookspec
+def account_unlinked(profile: str, at: int) -> None:
+    """An account that showed as part of the profile with this public id was unlinked. After the commit, as above."""
+
+
+@hookspec
+def award_given(profile: str, badge: str, title: str, at: int) -> None:
+    """A badge rule gave a badge to the account with this public id.
+
+    After the commit, and only where Anyone may see that badge there. A silent back-fill tells nothing.
+    """
+
+
+@hookspec
+def profile_changed(profile: str, values: Mapping[str, str], at: int) -> None:
+    """The account with this public id changed fields of its record: the new values that Anyone may see of them.
+
+    After the commit; not called where Anyone sees none of what changed.
+    """

@@ -1,97 +1,120 @@
 """PolicyManager: the one facade over the plugins and the only caller of hooks.
 
-It loads, validates, attributes and isolates them: each implementation is called alone, so that an error has a name.
-What a plugin may do is said in `hookspecs.py`; how the compiled result decides, in `timeline.py` and `visibility.py`.
+It loads, attributes and isolates them: each implementation is called alone, so that an error has a name. What a plugin
+may do is said in `hookspecs.py`; how calls fail in `isolation.py`; what they registered in `registry.py`; how the
+compiled result decides, in `timeline.py` and `visibility.py`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pluggy
 
-from policies import badges, hookspecs
+from policies import badges, hookspecs, registry
 from policies.builtin import BUILTIN
 from policies.errors import ConfigError
-from policies.terms import ALL, Field, Kind, Level, PrivateVeto, Question, Rung, SourceInfo, Veto
+from policies.extending import BadgeRule, Facts, Metric, Standing
+from policies.isolation import FAILED, Isolation, Nonsense, PluginErrors
+from policies.sections import SectionData, check_name, check_section
+from policies.terms import ALL, Event, Field, Kind, Level, Question, Rung, SourceInfo, Veto
 from policies.timeline import Base, Cells
 
-log = logging.getLogger("vitrine.plugins")
+__all__ = ["PluginErrors", "PolicyManager"]
 
-_BUILTIN_NAMES = frozenset(name for name, _ in BUILTIN)
-
-
-@dataclass(slots=True)
-class PluginErrors:
-    """How often a plugin failed since the start, and how it failed last."""
-
-    count: int = 0
-    last: str = ""
+BUILTIN_NAMES = frozenset(name for name, _ in BUILTIN)
+#: Built-in plugins that nobody can take out: without them there is nothing to decide about.
+ESSENTIAL = frozenset({"fields", "private_profile"})
+REACTIONS = ("account_linked", "account_unlinked", "award_given", "profile_changed")
+_HOOK_CALLS_MAX = 1000
 
 
 class PolicyManager:
-    """Loads the built-in plugins, then the given (name, plugin) pairs in order.
+    """Loads the built-in plugins but the `disabled`, then the given (name, plugin) pairs in order.
 
-    `may_widen`: names of plugins that may show more than the built-in defaults do.
+    `may_widen`: names of plugins that may show more than the built-in defaults do. `clock`: see isolation.py.
     Raises ConfigError, naming the plugin, if one cannot be loaded.
     """
 
-    def __init__(self, plugins: Iterable[tuple[str, object]] = (), may_widen: Collection[str] = ()) -> None:
-        self.may_widen = frozenset(may_widen) | _BUILTIN_NAMES
-        self.errors: dict[str, PluginErrors] = {}
+    def __init__(
+        self, plugins: Iterable[tuple[str, object]] = (), may_widen: Collection[str] = (),
+        clock: Callable[[], float] | None = None, disabled: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        self.may_widen = frozenset(may_widen) | BUILTIN_NAMES
+        self.isolation = Isolation(clock)
         self._manager = pluggy.PluginManager("vitrine")
         self._manager.add_hookspecs(hookspecs)
-        for name, plugin in (*BUILTIN, *plugins):
+        builtin = [(name, plugin) for name, plugin in BUILTIN if name in ESSENTIAL or name not in disabled]
+        for name, plugin in (*builtin, *plugins):
             try:
                 self._manager.register(plugin, name)
                 self._manager.check_pending()
             except (ValueError, pluggy.PluginValidationError) as error:
                 raise ConfigError(f"Plugin {name} cannot be loaded: {error}") from error
-        self._owner: dict[str, str] = {}
-        #: Which plugin a ladder ("ladder:answers"), points ("point:answers") or the levels ("levels") come from.
-        self.table_owner: dict[str, str] = {}
-        self.fields: tuple[Field, ...] = tuple(self._fields())
-        self._vetoes, self._keeps = self._read_vetoes()
-        self._ladders: Mapping[str, tuple[int, ...]] = self._merge("register_ladders", _ladder)
-        self.points: Mapping[str, int] = self._merge("register_points", _points)
-        self.levels: tuple[Rung, ...] = self._read_levels()
-        self._sources: tuple[SourceInfo, ...] = tuple(self._read_sources())
-        #: The tables as the plugins say them; `use_tables` lays the site's own over them.
-        self.plugin_tables = (dict(self._ladders), dict(self.points), self.levels)
+        self._answers = {
+            hook: [
+                (plugin, self.isolation.at_start(plugin, hook, registry.check(hook), call))
+                for plugin, call in self._all(hook)
+            ]
+            for hook in registry.REGISTERS
+        }
+        self._stand(Standing())
 
-    def use_tables(
-        self, ladders: Mapping[str, Sequence[int]], points: Mapping[str, int], levels: Sequence[Rung]
-    ) -> None:
-        """The tables that an admin set, over those of the plugins; what is empty stays theirs."""
-        of_plugins, worth, rungs = self.plugin_tables
-        self._ladders = of_plugins | {metric: _ladder(steps) for metric, steps in ladders.items()}
-        self.points = worth | {metric: _points(n) for metric, n in points.items()}
-        self.levels = tuple(levels) or rungs
+    def standing_at(self, standing: Standing) -> PolicyManager:
+        """The same plugins with others of them on; errors are counted together. Nothing is loaded or asked anew."""
+        other = copy.copy(self)
+        other._stand(standing)
+        return other
+
+    def _stand(self, standing: Standing) -> None:
+        self.standing = standing
+        self.off = (standing.off | standing.closed) - ESSENTIAL
+        tables = self.tables = registry.merge(self._answers, self.off, BUILTIN_NAMES)
+        self.fields: tuple[Field, ...] = tables.fields
+        self.points: Mapping[str, int] = tables.points
+        self.levels: tuple[Rung, ...] = tables.levels
+        self.metrics: Mapping[str, Metric] = {metric.name: metric for _, metric in tables.metrics}
+        self.badge_rules: Mapping[str, BadgeRule] = {rule.key: rule for _, rule in tables.badge_rules}
+        self._sections = dict(self._each("section_data"))
+        self._reactions = {hook: list(self._each(hook)) for hook in REACTIONS}
 
     # what is registered
 
+    @property
+    def errors(self) -> dict[str, PluginErrors]:
+        """What failed since the start, by plugin."""
+        return self.isolation.errors
+
     def plugins(self) -> dict[str, list[str]]:
-        """Every plugin's name with the hooks it implements, in load order."""
+        """Every plugin's name with the hooks it implements, in load order, those that are off too."""
         return {
             name: sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
             for name, plugin in self._manager.list_name_plugin()
         }
 
+    def has_vetoes(self, plugin: str) -> bool:
+        """Whether the plugin registered vetoes that are asked."""
+        return any(plugin == name and any(isinstance(veto, Veto) for veto in vetoes)
+                   for name, vetoes in self._answers["register_vetoes"])
+
+    def fields_of(self, plugin: str) -> tuple[Field, ...]:
+        """The fields a plugin registered, on or off."""
+        return tuple(f for name, fields in self._answers["register_fields"] if name == plugin for f in fields)
+
     def sources(self) -> tuple[SourceInfo, ...]:
         """The sources that plugins bring."""
-        return self._sources
+        return self.tables.sources
 
     def ladder(self, metric: str) -> tuple[int, ...]:
         """The milestone thresholds of a metric; empty where it has none."""
-        return self._ladders.get(metric, ())
+        return self.tables.ladders.get(metric, ())
 
     @property
     def ladder_metrics(self) -> tuple[str, ...]:
         """The metrics that have milestones, in order."""
-        return tuple(self._ladders)
+        return tuple(self.tables.ladders)
 
     # totals to badges, with the tables in force
 
@@ -111,6 +134,54 @@ class PolicyManager:
         """The community level (D1)."""
         return badges.level_of(points, self.levels)
 
+    def with_metrics(self, totals: dict[str, int]) -> dict[str, int]:
+        """The totals and the metrics derived from them; a metric that needs a missing total is missing too."""
+        for plugin, metric in self.tables.metrics:
+            if all(name in totals for name in metric.needs):
+                given = {name: totals[name] for name in metric.needs}
+                value = self.isolation.ask(plugin, f"metric {metric.name}", "metric", _amount, metric.of, given)
+                if value is not FAILED:
+                    totals[metric.name] = value
+        return totals
+
+    # what is asked while the site runs
+
+    def section(self, field: str, facts: Facts) -> SectionData | None:
+        """What a plugin's field shows; None for nothing, and for a plugin that fails."""
+        plugin = self.tables.owner.get(field, "")
+        call = self._sections.get(plugin)
+        if call is None:
+            return None
+        answer = self.isolation.ask(plugin, f"section_data of {field}", "section", check_section,
+                                    lambda: call(field=field, facts=facts))
+        return None if answer is FAILED else answer
+
+    def meets(self, key: str, facts: Facts) -> bool | None:
+        """Whether the facts meet a badge rule with a predicate; None where the plugin failed."""
+        plugin, rule = next((found for found in self.tables.badge_rules if found[1].key == key))
+        answer = self.isolation.ask(plugin, f"badge rule {key}", "rule", _truth, rule.meets or _never, facts)
+        return None if answer is FAILED else answer
+
+    def receive(self, source: SourceInfo, body: bytes, headers: Mapping[str, str], secret: str) -> list[Event] | None:
+        """The events of a webhook; None where the plugin failed. Errors: BadSignature and ValueError, its answers."""
+        from policies.terms import BadSignature
+
+        if source.receive is None:
+            return None
+        plugin = self.tables.source_plugins[source.name]
+        answer = self.isolation.ask(plugin, f"webhook of {source.name}", "webhook", _events, source.receive, body,
+                                    headers, secret, passing=(BadSignature, ValueError))
+        return None if answer is FAILED else answer
+
+    def react(self, hook: str, **payload: Any) -> None:
+        """Tell every plugin that is on what happened; an error is logged. For after the commit."""
+        for plugin, call in self._reactions[hook]:
+            self.isolation.ask(plugin, hook, "reaction", lambda answer: None, lambda _call=call: _call(**payload))
+
+    def reacts(self, hook: str) -> bool:
+        """Whether anybody wants to know."""
+        return bool(self._reactions[hook])
+
     # the matrix
 
     def compile(self, bits: Mapping[str, int] | None = None) -> Base:
@@ -124,6 +195,7 @@ class PolicyManager:
         if len(set(bit.values())) != len(bit) or any(not 0 <= number <= 62 for number in bit.values()):
             raise ConfigError("Two fields share a bit, or there are more than 63 fields.")
         fields = tuple(f for f in self.fields if f.name in bit)
+        failed = sum(errors.count for errors in self.errors.values())
         defaults, fixed = {}, {}
         for kind in Kind:
             cells, locks = Cells(), Cells()
@@ -134,12 +206,15 @@ class PolicyManager:
                 if lock is not None:
                     locks = locks.put(bit[f.name], lock)
             defaults[kind], fixed[kind] = cells, locks
-        keeps = sum(1 << bit[name] for name in self._keeps if name in bit)
-        return Base(fields, bit, defaults, fixed, keeps, tuple(self._guarded(bit)))
+        keeps = sum(1 << bit[name] for name in self.tables.keeps if name in bit)
+        return Base(
+            fields, bit, defaults, fixed, keeps, tuple(self._guarded(bit)), tuple(self._name_rules()),
+            is_sound=failed == sum(errors.count for errors in self.errors.values()),
+        )  # fmt: skip
 
     # inside
 
-    def _each(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    def _all(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         """(plugin name, function) of every implementation, in load order."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             names = implementation.argnames
@@ -149,20 +224,9 @@ class PolicyManager:
 
             yield implementation.plugin_name, call
 
-    def _failed(self, plugin: str, problem: str) -> None:
-        errors = self.errors.setdefault(plugin, PluginErrors())
-        errors.count += 1
-        errors.last = problem
-        log.error("plugin %s: %s", plugin, problem)
-
-    def _at_start(self, hook: str) -> Iterator[tuple[str, Any]]:
-        for plugin, call in self._each(hook):
-            try:
-                yield plugin, call()
-            except ConfigError:
-                raise
-            except Exception as error:
-                raise ConfigError(f"Plugin {plugin} failed in {hook}: {error!r}") from error
+    def _each(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """Those that are on."""
+        return ((plugin, call) for plugin, call in self._all(hook) if plugin not in self.off)
 
     def _cell(self, hook: str, kind: Kind, name: str, ceiling: Level) -> Level | None:
         """The level the plugins agree on: the narrowest. Only a listed plugin, or the field's own, goes above the
@@ -171,18 +235,14 @@ class PolicyManager:
         trusted: list[Level] = []
         others: list[Level] = []
         for plugin, call in self._each(hook):
-            try:
-                answer = call(kind=kind, field=name)
-                if answer is None:
-                    continue
-                level = Level(answer) if isinstance(answer, int) and not isinstance(answer, bool) else None
-                problem = "" if level is not None else f"{hook} answered {answer!r} for {kind} {name}"
-            except Exception as error:
-                level, problem = None, f"{hook} raised {error!r} for {kind} {name}"
-            if level is None:
-                self._failed(plugin, problem)
+            level = self.isolation.ask(
+                plugin, f"{hook} of {kind} {name}", "cell", _level, lambda _call=call: _call(kind=kind, field=name)
+            )
+            if level is FAILED:
                 return Level.ONLY_YOU
-            if plugin == self._owner[name] or plugin in _BUILTIN_NAMES:
+            if level is None:
+                continue
+            if plugin == self.tables.owner[name] or plugin in BUILTIN_NAMES:
                 base = level if base is None else min(base, level)
             else:
                 (trusted if plugin in self.may_widen else others).append(level)
@@ -192,93 +252,84 @@ class PolicyManager:
             answers.append(base)
         return min(answers) if answers else base
 
-    def _fields(self) -> Iterator[Field]:
-        for plugin, fields in self._at_start("register_fields"):
-            for f in fields:
-                if not isinstance(f, Field) or not f.name.isidentifier():
-                    raise ConfigError(f"Plugin {plugin}: {f!r} is not a field.")
-                if f.name in self._owner:
-                    raise ConfigError(f"Plugin {plugin}: the field {f.name} exists already ({self._owner[f.name]}).")
-                self._owner[f.name] = plugin
-                yield f
-
-    def _read_vetoes(self) -> tuple[list[tuple[str, Veto]], frozenset[str]]:
-        vetoes: list[tuple[str, Veto]] = []
-        keeps: frozenset[str] | None = None
-        for plugin, answers in self._at_start("register_vetoes"):
-            for veto in answers:
-                if isinstance(veto, PrivateVeto):
-                    names = frozenset(veto.keeps)
-                    keeps = names if keeps is None else keeps & names
-                elif isinstance(veto, Veto) and callable(veto.ask):
-                    vetoes.append((plugin, veto))
-                else:
-                    raise ConfigError(f"Plugin {plugin}: {veto!r} is not a veto.")
-        return vetoes, keeps or frozenset()
-
     def _guarded(self, bit: Mapping[str, int]) -> Iterator[tuple[str, Callable[[Question], int]]]:
-        for plugin, veto in self._vetoes:
+        """The vetoes as functions from a question to a mask. One whose plugin overran stays shut."""
+        known = self.tables.owner
+        for plugin, vetoes in self._answers["register_vetoes"]:
+            for veto in vetoes:
+                if not isinstance(veto, Veto) or (plugin in self.off and plugin not in self.standing.closed):
+                    continue
+                about = frozenset(veto.about)
+                every = sum(1 << bit[name] for name in about if name in bit) if about else ALL
+                if about - known.keys():
+                    self.isolation.failed(plugin, f"veto {veto.name} is about a field that does not exist")
+                    yield veto.name, lambda question: ALL
+                elif plugin in self.standing.closed:
+                    yield veto.name, lambda question, _every=every: _every
+                else:
+                    yield veto.name, self._asking(plugin, veto, bit, about, every)
 
-            def ask(question: Question, _plugin: str = plugin, _veto: Veto = veto) -> int:
-                try:
-                    hidden = 0
-                    for name in _veto.ask(question):
-                        hidden |= 1 << bit[name]
-                    return hidden
-                except Exception as error:
-                    self._failed(_plugin, f"veto {_veto.name} failed: {error!r}")
-                    return ALL
+    def _asking(
+        self, plugin: str, veto: Veto, bit: Mapping[str, int], about: frozenset[str], every: int
+    ) -> Callable[[Question], int]:
+        allowed, ask, what, of = about or self.tables.owner.keys(), veto.ask, f"veto {veto.name}", self.isolation.ask
 
-            yield veto.name, ask
+        def check(answer: Any) -> int:
+            if not isinstance(answer, (tuple, list, set, frozenset)):
+                raise Nonsense("names of fields in a tuple were expected")
+            hidden = 0
+            for name in answer:
+                if name not in allowed:
+                    raise Nonsense("a name of a field was expected that it is about")
+                hidden |= 1 << bit[name] if name in bit else 0
+            return hidden
 
-    def _merge(self, hook: str, check: Callable[[Any], Any]) -> dict[str, Any]:
-        """Built-in answers by metric, replaced by those of plugins; two plugins on one metric stop the start."""
-        merged: dict[str, Any] = {}
-        by: dict[str, str] = {}
-        for plugin, answers in self._at_start(hook):
-            for metric, answer in answers.items():
-                if by.get(metric, "levels") not in _BUILTIN_NAMES:
-                    raise ConfigError(f"Plugins {by[metric]} and {plugin} both set {metric} in {hook}.")
-                try:
-                    merged[metric] = check(answer)
-                except (TypeError, ValueError) as error:
-                    raise ConfigError(f"Plugin {plugin}, {hook}, {metric}: {error}") from error
-                by[metric] = plugin
-                self.table_owner[f"{hook.removeprefix('register_').removesuffix('s')}:{metric}"] = plugin
-        return merged
+        def asked(question: Question) -> int:
+            hidden = of(plugin, what, "veto", check, ask, question)
+            return every if hidden is FAILED else hidden
 
-    def _read_levels(self) -> tuple[Rung, ...]:
-        found: dict[str, tuple[Rung, ...]] = {}
-        for plugin, answers in self._at_start("register_levels"):
-            rungs = tuple(answers)
-            starts = [rung.at for rung in rungs]
-            if not rungs or starts[0] != 0 or starts != sorted(set(starts)) or not all(rung.name for rung in rungs):
-                raise ConfigError(f"Plugin {plugin}: levels must ascend from 0 and have names.")
-            found[plugin] = rungs
-        foreign = [name for name in found if name not in _BUILTIN_NAMES]
-        if len(foreign) > 1:
-            raise ConfigError(f"Plugins {' and '.join(foreign)} both bring levels.")
-        self.table_owner["levels"] = foreign[0] if foreign else "levels"
-        return found[self.table_owner["levels"]]
+        return asked
 
-    def _read_sources(self) -> Iterator[SourceInfo]:
-        seen: set[str] = set()
-        for plugin, sources in self._at_start("register_sources"):
-            for source in sources:
-                if not isinstance(source, SourceInfo) or source.name in seen or not source.name:
-                    raise ConfigError(f"Plugin {plugin}: {source!r} is not a source, or its name is taken.")
-                seen.add(source.name)
-                yield source
+    def _name_rules(self) -> Iterator[Callable[[str | None, str], str | None]]:
+        for plugin, rule in self.tables.name_rules:
+
+            def show(full: str | None, public: str, _plugin: str = plugin, _rule: Any = rule) -> str | None:
+                name = self.isolation.ask(_plugin, f"name rule {_rule.name}", "name", check_name, _rule.show, full, public)
+                return public if name is FAILED else name
+
+            yield show
 
 
-def _ladder(steps: Sequence[int]) -> tuple[int, ...]:
-    ladder = tuple(int(step) for step in steps)
-    if list(ladder) != sorted(set(ladder)) or (ladder and ladder[0] < 1):
-        raise ValueError("thresholds must be positive and ascend")
-    return ladder
+def _level(answer: Any) -> Level | None:
+    if answer is None:
+        return None
+    if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer <= 2:
+        raise Nonsense("a Level was expected")
+    return Level(answer)
 
 
-def _points(worth: int) -> int:
-    if not isinstance(worth, int) or worth < 0:
-        raise ValueError("points must be whole and not negative")
-    return worth
+def _amount(answer: Any) -> int:
+    if type(answer) is not int or not 0 <= answer < 2**62:
+        raise Nonsense("a whole number, 0 or more, was expected")
+    return answer
+
+
+def _truth(answer: Any) -> bool:
+    if type(answer) is not bool:
+        raise Nonsense("True or False was expected")
+    return answer
+
+
+def _events(answer: Any) -> list[Event]:
+    if not isinstance(answer, (tuple, list)) or len(answer) > _HOOK_CALLS_MAX:
+        raise Nonsense(f"up to {_HOOK_CALLS_MAX} events were expected")
+    for event in answer:
+        texts = (event.external_id, event.actor, event.object, event.title, event.url, event.by) if (
+            type(event) is Event) else (None,)
+        if not all(type(text) is str for text in texts) or type(event.occurred_at) is not int:
+            raise Nonsense("an Event was expected")
+    return list(answer)
+
+
+def _never(facts: Facts) -> bool:
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -212,13 +212,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """A plugin's veto: `ask` returns the names of the fields to hide from everybody but the owner.
+    """A plugin's veto: `ask` returns the names of the fields to hide from everybody but the owner (tuple, list or set).
 
-    A function that raises or names an unknown field hides everything it was asked about.
+    `about`: the fields it may ever hide; empty: all. A function that raises, is late, or names a field that does not
+    exist or is not in `about`, hides everything it was asked about.
     """
 
     name: str
     ask: Callable[[Question], Collection[str]]
+    about: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,14 +302,25 @@ class Skipped:
 Reader = Callable[[Path, str], Iterable[Person | Event | Skipped]]
 
 
+class BadSignature(Exception):
+    """A webhook is not signed as its source signs: nothing of it is taken."""
+
+
+#: Reads a webhook: (body, headers with names in lower case, the secret shared with the source) -> events. It verifies
+#: the signature first and raises BadSignature; for a body that makes no sense it raises ValueError.
+Receiver = Callable[[bytes, Mapping[str, str], str], Collection[Event]]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A place that reports activity. `read` is given when its dumps can be imported from a folder."""
+    """A place that reports activity. `read` is given when its dumps can be imported from a folder, `receive` when it
+    sends webhooks."""
 
     name: str
     label: str
     area: Area
     read: Reader | None = None
+    receive: Receiver | None = None
 
 
 @dataclass(frozen=True, slots=True)

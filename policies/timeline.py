@@ -59,7 +59,8 @@ class Base:
     """What the plugins of this process say, compiled by `PolicyManager.compile`.
 
     `bit` holds the fields that have a bit; `defaults` sets every one of them, `fixed` the ones locked by code.
-    `keeps`: bits that stay of a private profile; `vetoes`: (name, question -> bits to hide), which never raise.
+    `keeps`: bits that stay of a private profile; `vetoes`: (name, question -> bits to hide), which never raise, as
+    little as `names`, the rules how a name is shown. `is_sound`: no plugin failed when it was asked.
     """
 
     fields: tuple[Field, ...]
@@ -68,6 +69,8 @@ class Base:
     fixed: Mapping[Kind, Cells]
     keeps: int = 0
     vetoes: tuple[tuple[str, Callable[[Question], int]], ...] = ()
+    names: tuple[Callable[[str | None, str], str | None], ...] = ()
+    is_sound: bool = True
 
     @property
     def known(self) -> int:
@@ -130,11 +133,44 @@ def base_rows(base: Base) -> dict[tuple[str, int], int]:
     return rows
 
 
-def unrecorded(base: Base, log: Sequence[PolicyChange]) -> list[tuple[str, int, int, int]]:
+def unrecorded(base: Base, log: Sequence[PolicyChange], dormant: int = 0) -> list[tuple[str, int, int, int]]:
     """The rows (scope, bit, level, value) that `vitrine migrate` must append as op `base`, in this order and in one
-    transaction. Empty when the log holds what the plugins say."""
-    recorded = {(c.scope, c.level): c.value for c in log if c.op == "base"}
-    rows = [(key, mask) for key, mask in base_rows(base).items() if recorded.get(key) != mask]
+    transaction. Empty when the log holds what the plugins say.
+
+    `dormant`: bits of fields whose plugin is loaded but off; what is recorded of them stays.
+    """
+    recorded = _recorded(log)
+    rows = [(key, mask & ~dormant | recorded.get(key, 0) & dormant) for key, mask in base_rows(base).items()]
+    return _numbered([(key, mask) for key, mask in rows if recorded.get(key) != mask])
+
+
+def narrowing(base: Base, log: Sequence[PolicyChange]) -> list[tuple[str, int, int, int]]:
+    """The rows that leave a trace of what the plugins of this process show less of than the log holds, and of nothing
+    else: so taking such a plugin away widens nothing, even if nobody ran `vitrine migrate` in between (D19).
+
+    Fields that the process does not know keep what is recorded. Processes with different plugins come to the same.
+    """
+    recorded = _recorded(log)
+    if not recorded or not base.is_sound:
+        return []
+    known, said = base.known, base_rows(base)
+    rows: dict[tuple[str, int], int] = {}
+    for kind in Kind:
+        for level in (2, 1):
+            key = kind.value, level
+            rows[key] = recorded.get(key, 0) & (said[key] | ~known)
+        fixed = f"fixed:{kind.value}"
+        was = Cells(*(recorded.get((fixed, level), 0) for level in (0, 2, 1)))
+        lower = was.lower(Cells(*(said[fixed, level] & known for level in (0, 2, 1))))
+        rows |= {(fixed, 0): lower.bits, (fixed, 2): lower.anyone, (fixed, 1): lower.org}
+    return _numbered([(key, mask) for key, mask in rows.items() if recorded.get(key, 0) != mask])
+
+
+def _recorded(log: Sequence[PolicyChange]) -> dict[tuple[str, int | None], int]:
+    return {(c.scope, c.level): c.value or 0 for c in log if c.op == "base"}
+
+
+def _numbered(rows: Sequence[tuple[tuple[str, int], int]]) -> list[tuple[str, int, int, int]]:
     return [(scope, len(rows) - 1 - n, level, mask) for n, ((scope, level), mask) in enumerate(rows)]
 
 

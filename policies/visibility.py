@@ -53,6 +53,7 @@ class Gate:
         )
         self._timelines: dict[int | None, Timeline] = {}
         self._vetoes = base.vetoes
+        self._names = base.names
 
     # domains
 
@@ -150,6 +151,15 @@ class Gate:
             organization,
             self.relation(viewer, subject),
         )
+
+    def display_name(self, full_name: str | None, public_name: str) -> str:
+        """The name shown: what a plugin's rule makes of the names that the viewer may see, else `display_name`."""
+        full_name = (full_name or "").strip() or None
+        for show in self._names:
+            name = show(full_name, public_name)
+            if name is not None:
+                return name
+        return full_name or public_name
 
     def masks(self, viewer: Viewer, subjects: Iterable[Subject]) -> list[int]:
         """`mask` of each subject, in order: for lists and the directory."""

@@ -1,0 +1,90 @@
+"""What plugins bring beside fields, vetoes and sources: facts they are told, metrics, name and badge rules. No decision.
+
+Fields, vetoes, sources and events are in terms.py, what a section shows in sections.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from policies.terms import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A course, certification, designation, group or badge that somebody holds."""
+
+    kind: str
+    item: str
+    title: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a plugin is told of one member: what the viewer may see, or for a badge rule what the account itself did.
+
+    What may not be seen is not in it. `day`: midnight UTC of the day asked, so that one day has one answer.
+    """
+
+    kind: Kind
+    day: int
+    totals: Mapping[str, int]
+    values: Mapping[str, str]
+    holdings: tuple[Holding, ...] = ()
+    member_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number derived from the totals `needs`; missing wherever one of them is (a hidden total hides it).
+
+    `of` gets a mapping with exactly the totals needed and answers a whole number, 0 or more.
+    """
+
+    name: str
+    label: str
+    one: str
+    several: str
+    needs: tuple[str, ...]
+    of: Callable[[Mapping[str, int]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class NameRule:
+    """How a name is shown: `show(full_name, public_name)`; the full name is None where the viewer may not see it.
+
+    An answer of None leaves the name to the next rule, in load order, and then to the core.
+    """
+
+    name: str
+    show: Callable[[str | None, str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeRule:
+    """A badge with a memory: who meets the rule gets it and keeps it.
+
+    Exactly one of: `metric` with `at`, a threshold; `meets`, a predicate on facts; `years`, years of membership.
+    needs: the sections that the badge tells about. It is shown only to whom they are all shown, with *Badges*. A
+    threshold knows its own; a predicate that names none needs every section.
+    keeps: taken away by the nightly look when the rule is not met any more, where False
+    """
+
+    key: str
+    title: str
+    metric: str = ""
+    at: int = 0
+    meets: Callable[[Facts], bool] | None = None
+    years: int = 0
+    needs: tuple[str, ...] = ()
+    keeps: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which of the loaded plugins are not asked: off by an admin, or `closed`, off by overruns (vetoes stay shut)."""
+
+    off: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()

@@ -1,0 +1,123 @@
+"""Calling a plugin so that nothing it does breaks a page: errors caught, answers checked, lateness noticed and counted.
+
+A plugin is trusted code in the same process: it cannot be stopped half way, only not be asked again. What follows from
+a failure (hidden, empty, skipped) is said by who asks. No clock is read here: it is handed in.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Literal, TypeVar
+
+from policies.errors import ConfigError
+
+log = logging.getLogger("vitrine.plugins")
+
+T = TypeVar("T")
+
+#: Seconds that an answer may take, by what is asked.
+BUDGETS: Final[dict[str, float]] = {
+    "cell": 0.05, "veto": 0.05, "name": 0.05, "metric": 0.05, "rule": 0.05, "section": 0.25, "reaction": 1.0,
+    "webhook": 1.0,
+}  # fmt: skip
+#: As many overruns switch a plugin off.
+OVERRUNS: Final = 3
+
+
+class _Failed(Enum):
+    FAILED = "failed"
+
+
+FAILED: Final = _Failed.FAILED
+Failed = Literal[_Failed.FAILED]
+
+
+class Nonsense(Exception):
+    """An answer that is none; the text says what was expected, never what was answered."""
+
+
+@dataclass(slots=True)
+class PluginErrors:
+    """How often a plugin failed since the start or the last report, and how it failed last."""
+
+    count: int = 0
+    last: str = ""
+    overruns: int = 0
+
+
+class Isolation:
+    """The one way to call plugins. `clock`: seconds that only grow; without one nothing is ever late."""
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self.errors: dict[str, PluginErrors] = {}
+        self._unreported: dict[str, PluginErrors] = {}
+        self._clock = clock or (lambda: 0.0)
+        self._lock = threading.Lock()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something failed since the last report."""
+        return bool(self._unreported)
+
+    @property
+    def has_overruns(self) -> bool:
+        """Whether somebody was late since the last report."""
+        return any(errors.overruns for errors in list(self._unreported.values()))
+
+    def report(self) -> dict[str, PluginErrors]:
+        """What failed since the last report, by plugin; then that is forgotten."""
+        with self._lock:
+            news, self._unreported = self._unreported, {}
+        return news
+
+    def ask(
+        self, plugin: str, what: str, budget: str, check: Callable[[Any], T], function: Callable[..., Any], *args: Any,
+        passing: tuple[type[BaseException], ...] = (),
+    ) -> T | Failed:  # fmt: skip
+        """The checked answer, or FAILED: it raised, made no sense, or came late. `passing`: errors that are answers."""
+        started = self._clock()
+        problem = ""
+        answer: T | Failed = FAILED
+        try:
+            answer = check(function(*args))
+        except KeyboardInterrupt:
+            raise
+        except Nonsense as error:
+            problem = f"{what} answered nonsense: {error}"
+        except BaseException as error:
+            if passing and isinstance(error, passing):
+                raise
+            problem = f"{what} raised {type(error).__name__}"     # the text of an error may quote somebody's data
+        if self._clock() - started > BUDGETS[budget]:
+            self.failed(plugin, problem or f"{what} took longer than {BUDGETS[budget]:g} s", late=True)
+            return FAILED
+        if problem:
+            self.failed(plugin, problem)
+        return answer
+
+    def failed(self, plugin: str, problem: str, *, late: bool = False) -> None:
+        """Note and log one failure under the plugin's name."""
+        with self._lock:
+            for kept in (self.errors, self._unreported):
+                errors = kept.setdefault(plugin, PluginErrors())
+                errors.count += 1
+                errors.last = problem
+                errors.overruns += late
+        log.error("plugin %s: %s", plugin, problem)
+
+    def at_start(self, plugin: str, what: str, check: Callable[[Any], T], function: Callable[..., Any]) -> T:
+        """The answer to a `register_*` hook. Errors: ConfigError, which stops the start."""
+        try:
+            return check(function())
+        except ConfigError:
+            raise
+        except KeyboardInterrupt:
+            raise
+        except Nonsense as error:
+            raise ConfigError(f"Plugin {plugin}, {what}: {error}") from error
+        except BaseException as error:
+            raise ConfigError(f"Plugin {plugin} failed in {what}: {type(error).__name__}.") from error
