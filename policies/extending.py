@@ -1,4 +1,4 @@
-"""What plugins bring beside fields, vetoes and sources: facts they are told, metrics, name and badge rules. No decision.
+"""What plugins bring beside fields, vetoes and sources: facts they are told, metrics, name rules, badge rules.
 
 Fields, vetoes, sources and events are in terms.py, what a section shows in sections.py.
 """
@@ -84,7 +84,11 @@ class BadgeRule:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Which of the loaded plugins are not asked: off by an admin, or `closed`, off by overruns (vetoes stay shut)."""
+    """Which of the loaded plugins are asked: `on` and `off` by an admin, `closed` by overruns (its vetoes stay shut).
 
+    One that nobody decided about is on, unless its module says `OFF_AT_FIRST = True`.
+    """
+
+    on: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@
 - `section_data`: asked when a page is drawn on which the field is shown; an error leaves the place empty.
 - `account_linked`, `account_unlinked`, `award_given`, `profile_changed`: called after the commit; an error is logged.
 
-Whatever raises, makes no sense or comes later than its budget (0.05 s; a section 0.25 s; a reaction or webhook 1 s)
+Whatever raises, makes no sense or comes later than its budget (0.1 s; a section 0.25 s; a reaction or webhook 1 s)
 hides what it was asked about, is logged under the plugin's name, counted, and shown to admins. Three overruns switch
 the plugin off; its vetoes then go on hiding all that they were asked about until an admin decides.
 """

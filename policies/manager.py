@@ -8,7 +8,8 @@ compiled result decides, in `timeline.py` and `visibility.py`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pluggy
@@ -19,7 +20,7 @@ from policies.errors import ConfigError
 from policies.extending import BadgeRule, Facts, Metric, Standing
 from policies.isolation import FAILED, Isolation, Nonsense, PluginErrors
 from policies.sections import SectionData, check_name, check_section
-from policies.terms import ALL, Event, Field, Kind, Level, Question, Rung, SourceInfo, Veto
+from policies.terms import ALL, BadSignature, Event, Field, Kind, Level, Question, Rung, SourceInfo, Veto
 from policies.timeline import Base, Cells
 
 __all__ = ["PluginErrors", "PolicyManager"]
@@ -43,7 +44,7 @@ class PolicyManager:
         clock: Callable[[], float] | None = None, disabled: Collection[str] = (),
     ) -> None:  # fmt: skip
         self.may_widen = frozenset(may_widen) | BUILTIN_NAMES
-        self.isolation = Isolation(clock)
+        self.isolation = Isolation(clock, BUILTIN_NAMES)
         self._manager = pluggy.PluginManager("vitrine")
         self._manager.add_hookspecs(hookspecs)
         builtin = [(name, plugin) for name, plugin in BUILTIN if name in ESSENTIAL or name not in disabled]
@@ -53,7 +54,10 @@ class PolicyManager:
                 self._manager.check_pending()
             except (ValueError, pluggy.PluginValidationError) as error:
                 raise ConfigError(f"Plugin {name} cannot be loaded: {error}") from error
-        self._answers = {
+        self._off_at_first = frozenset(
+            name for name, plugin in self._manager.list_name_plugin() if getattr(plugin, "OFF_AT_FIRST", False) is True
+        )
+        self._answers: dict[str, list[registry.Answer]] = {
             hook: [
                 (plugin, self.isolation.at_start(plugin, hook, registry.check(hook), call))
                 for plugin, call in self._all(hook)
@@ -70,15 +74,27 @@ class PolicyManager:
 
     def _stand(self, standing: Standing) -> None:
         self.standing = standing
-        self.off = (standing.off | standing.closed) - ESSENTIAL
+        self.off = (standing.off | standing.closed | self._off_at_first - standing.on) - ESSENTIAL
         tables = self.tables = registry.merge(self._answers, self.off, BUILTIN_NAMES)
         self.fields: tuple[Field, ...] = tables.fields
-        self.points: Mapping[str, int] = tables.points
-        self.levels: tuple[Rung, ...] = tables.levels
+        #: Which plugin a ladder ("ladder:answers"), points ("point:answers") or the levels ("levels") come from.
+        self.table_owner: Mapping[str, str] = tables.table_owner
+        #: The tables as the plugins say them; `use_tables` lays the site's own over them.
+        self.plugin_tables = (dict(tables.ladders), dict(tables.points), tables.levels)
+        self._ladders, self.points, self.levels = self.plugin_tables
         self.metrics: Mapping[str, Metric] = {metric.name: metric for _, metric in tables.metrics}
         self.badge_rules: Mapping[str, BadgeRule] = {rule.key: rule for _, rule in tables.badge_rules}
         self._sections = dict(self._each("section_data"))
         self._reactions = {hook: list(self._each(hook)) for hook in REACTIONS}
+
+    def use_tables(
+        self, ladders: Mapping[str, Sequence[int]], points: Mapping[str, int], levels: Sequence[Rung]
+    ) -> None:
+        """The tables that an admin set, over those of the plugins; what is empty stays theirs."""
+        of_plugins, worth, rungs = self.plugin_tables
+        self._ladders = of_plugins | registry.check("register_ladders")(ladders)
+        self.points = worth | registry.check("register_points")(points)
+        self.levels = tuple(levels) or rungs
 
     # what is registered
 
@@ -109,12 +125,12 @@ class PolicyManager:
 
     def ladder(self, metric: str) -> tuple[int, ...]:
         """The milestone thresholds of a metric; empty where it has none."""
-        return self.tables.ladders.get(metric, ())
+        return self._ladders.get(metric, ())
 
     @property
     def ladder_metrics(self) -> tuple[str, ...]:
         """The metrics that have milestones, in order."""
-        return tuple(self.tables.ladders)
+        return tuple(self._ladders)
 
     # totals to badges, with the tables in force
 
@@ -153,19 +169,17 @@ class PolicyManager:
         if call is None:
             return None
         answer = self.isolation.ask(plugin, f"section_data of {field}", "section", check_section,
-                                    lambda: call(field=field, facts=facts))
+                                    partial(call, field=field, facts=facts))
         return None if answer is FAILED else answer
 
     def meets(self, key: str, facts: Facts) -> bool | None:
         """Whether the facts meet a badge rule with a predicate; None where the plugin failed."""
-        plugin, rule = next((found for found in self.tables.badge_rules if found[1].key == key))
+        plugin, rule = next(found for found in self.tables.badge_rules if found[1].key == key)
         answer = self.isolation.ask(plugin, f"badge rule {key}", "rule", _truth, rule.meets or _never, facts)
         return None if answer is FAILED else answer
 
     def receive(self, source: SourceInfo, body: bytes, headers: Mapping[str, str], secret: str) -> list[Event] | None:
         """The events of a webhook; None where the plugin failed. Errors: BadSignature and ValueError, its answers."""
-        from policies.terms import BadSignature
-
         if source.receive is None:
             return None
         plugin = self.tables.source_plugins[source.name]
@@ -176,7 +190,7 @@ class PolicyManager:
     def react(self, hook: str, **payload: Any) -> None:
         """Tell every plugin that is on what happened; an error is logged. For after the commit."""
         for plugin, call in self._reactions[hook]:
-            self.isolation.ask(plugin, hook, "reaction", lambda answer: None, lambda _call=call: _call(**payload))
+            self.isolation.ask(plugin, hook, "reaction", lambda answer: None, partial(call, **payload))
 
     def reacts(self, hook: str) -> bool:
         """Whether anybody wants to know."""
@@ -236,7 +250,7 @@ class PolicyManager:
         others: list[Level] = []
         for plugin, call in self._each(hook):
             level = self.isolation.ask(
-                plugin, f"{hook} of {kind} {name}", "cell", _level, lambda _call=call: _call(kind=kind, field=name)
+                plugin, f"{hook} of {kind} {name}", "cell", _level, partial(call, kind=kind, field=name)
             )
             if level is FAILED:
                 return Level.ONLY_YOU
@@ -263,9 +277,9 @@ class PolicyManager:
                 every = sum(1 << bit[name] for name in about if name in bit) if about else ALL
                 if about - known.keys():
                     self.isolation.failed(plugin, f"veto {veto.name} is about a field that does not exist")
-                    yield veto.name, lambda question: ALL
+                    yield veto.name, partial(_shut, ALL)
                 elif plugin in self.standing.closed:
-                    yield veto.name, lambda question, _every=every: _every
+                    yield veto.name, partial(_shut, every)
                 else:
                     yield veto.name, self._asking(plugin, veto, bit, about, every)
 
@@ -294,7 +308,8 @@ class PolicyManager:
         for plugin, rule in self.tables.name_rules:
 
             def show(full: str | None, public: str, _plugin: str = plugin, _rule: Any = rule) -> str | None:
-                name = self.isolation.ask(_plugin, f"name rule {_rule.name}", "name", check_name, _rule.show, full, public)
+                what = f"name rule {_rule.name}"
+                name = self.isolation.ask(_plugin, what, "name", check_name, _rule.show, full, public)
                 return public if name is FAILED else name
 
             yield show
@@ -333,3 +348,7 @@ def _events(answer: Any) -> list[Event]:
 
 def _never(facts: Facts) -> bool:
     return False
+
+
+def _shut(hidden: int, question: Question) -> int:
+    return hidden

@@ -43,6 +43,7 @@ class Tables:
     metrics: tuple[tuple[str, Metric], ...]
     name_rules: tuple[tuple[str, NameRule], ...]
     badge_rules: tuple[tuple[str, BadgeRule], ...]
+    table_owner: Mapping[str, str]
 
 
 def check(hook: str) -> Callable[[Any], Any]:
@@ -68,17 +69,19 @@ def merge(answers: Mapping[str, Sequence[Answer]], off: Collection[str], builtin
         if not off or not rule.metric or rule.metric in known       # its metric may be off with its plugin
     ]  # fmt: skip
     _unique(rules, "badge rule")
+    by: dict[str, str] = {}
     return Tables(
         fields=fields, owner=owner, dormant=frozenset(owner) - {field.name for field in fields},
         vetoes=vetoes, keeps=keeps,
-        ladders=_by_metric("register_ladders", on["register_ladders"], builtin),
-        points=_by_metric("register_points", on["register_points"], builtin),
-        levels=_levels(on["register_levels"], builtin),
+        ladders=_by_metric("register_ladders", on["register_ladders"], builtin, by),
+        points=_by_metric("register_points", on["register_points"], builtin, by),
+        levels=_levels(on["register_levels"], builtin, by),
         sources=tuple(source for _, source in sources),
         source_plugins=dict(zip(names, (plugin for plugin, _ in sources), strict=True)),
         metrics=tuple(metrics),
         name_rules=tuple((plugin, rule) for plugin, some in on["register_name_rules"] for rule in some),
         badge_rules=tuple(rules),
+        table_owner=by,
     )  # fmt: skip
 
 
@@ -139,24 +142,27 @@ def _vetoes(answers: Sequence[Answer]) -> tuple[tuple[tuple[str, Veto], ...], fr
     return tuple(vetoes), keeps or frozenset()
 
 
-def _by_metric(hook: str, answers: Sequence[Answer], builtin: Collection[str]) -> dict[str, Any]:
+def _by_metric(
+    hook: str, answers: Sequence[Answer], builtin: Collection[str], by: dict[str, str]
+) -> dict[str, Any]:
     """Built-in answers by metric, replaced by those of plugins; two plugins on one metric stop the start."""
     merged: dict[str, Any] = {}
-    by: dict[str, str] = {}
     for plugin, some in answers:
         for metric, answer in some.items():
-            if metric in by and by[metric] not in builtin:
-                raise ConfigError(f"Plugins {by[metric]} and {plugin} both set {metric} in {hook}.")
-            merged[metric], by[metric] = answer, plugin
+            owner = f"{hook.removeprefix('register_').removesuffix('s')}:{metric}"
+            if by.get(owner, "levels") not in builtin:
+                raise ConfigError(f"Plugins {by[owner]} and {plugin} both set {metric} in {hook}.")
+            merged[metric], by[owner] = answer, plugin
     return merged
 
 
-def _levels(answers: Sequence[Answer], builtin: Collection[str]) -> tuple[Rung, ...]:
+def _levels(answers: Sequence[Answer], builtin: Collection[str], by: dict[str, str]) -> tuple[Rung, ...]:
     foreign = [(plugin, rungs) for plugin, rungs in answers if plugin not in builtin]
     if len(foreign) > 1:
         raise ConfigError(f"Plugins {' and '.join(name for name, _ in foreign)} both bring levels.")
     found: Sequence[Answer] = foreign or answers
     rungs: tuple[Rung, ...] = found[0][1] if found else (Rung(0, "Member"),)
+    by["levels"] = found[0][0] if found else "levels"
     return rungs
 
 

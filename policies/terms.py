@@ -115,6 +115,7 @@ class Subject:
     private: bool = False
     keep_name: bool = True
     silent: bool = False
+    created_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a veto is asked: who looks at whom. It names no link and holds no value."""
+    """What a veto is asked: who looks at whom. It names no link and holds no value.
+
+    `age`: seconds since the account was made, None where that is not known.
+    """
 
     viewer_id: int | None
     viewer_organizations: frozenset[int]
@@ -208,6 +212,7 @@ class Question:
     kind: Kind
     organization: int | None
     relation: Relation
+    age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,12 @@ class Gate:
     """The decision for one policy version; immutable, one per version and process.
 
     `log` is the whole policy log in order, `version` its head (`policy_state.version`); what is newer is left out.
-    Timelines are replayed when a
-    domain is first met and kept.
+    Timelines are replayed when a domain is first met and kept. `clock` tells vetoes how old an account is.
     """
 
-    def __init__(self, base: Base, log: Sequence[PolicyChange], version: int) -> None:
+    def __init__(
+        self, base: Base, log: Sequence[PolicyChange], version: int, clock: Callable[[], float] | None = None
+    ) -> None:
         self.base = base
         self.version = version
         self.fields: tuple[Field, ...] = base.fields
@@ -54,6 +55,7 @@ class Gate:
         self._timelines: dict[int | None, Timeline] = {}
         self._vetoes = base.vetoes
         self._names = base.names
+        self._clock = clock
 
     # domains
 
@@ -150,6 +152,7 @@ class Gate:
             Kind.PERSONAL if organization is None else Kind.MANAGED,
             organization,
             self.relation(viewer, subject),
+            None if subject.created_at is None or self._clock is None else int(self._clock()) - subject.created_at,
         )
 
     def display_name(self, full_name: str | None, public_name: str) -> str:

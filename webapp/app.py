@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import peewee
@@ -39,7 +41,8 @@ from webapp.pages import (
 )
 from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
-from webapp.plugins import load_policies
+from webapp.plugins import load_policies, origins
+from webapp.services import plugins
 from webapp.services.context import Context, Proving, Site
 from webapp.services.warm import MEBIBYTE, WarmCache
 from webapp.store.database import Database
@@ -62,12 +65,12 @@ def open_context(config: Config, database: Database | None = None) -> Context:
     """The services' context for a configuration. The first statement connects, so workers may fork before."""
     site = Site(
         name=config.site_name, base_url=config.base_url, secret_key=config.secret_key, data_dir=config.data_dir,
-        smtp_url=config.smtp_url, mail_from=config.mail_from,
         proving=Proving(config.domain_nameservers, config.domain_private_networks, config.domain_ca_file),
+        smtp_url=config.smtp_url, mail_from=config.mail_from, hook_secrets=config.hook_secrets,
     )
     return Context(
         db=database or Database.open(config.database_url), manager=load_policies(config), site=site,
-        warm=WarmCache(config.warm_cache_mb * MEBIBYTE),
+        warm=WarmCache(config.warm_cache_mb * MEBIBYTE), clock=time.time,
     )
 
 
@@ -101,7 +104,19 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     for api in APIS:
         csrf.exempt(api.blueprint)
         app.register_blueprint(api.blueprint)
+    app.extensions["vitrine_plugin_origins"] = origins(config)
+    app.teardown_request(partial(_note_plugin_errors, app))
     return app
+
+
+def _note_plugin_errors(app: Flask, error: BaseException | None) -> None:
+    """After a request: what plugins failed at is counted in the database; that failing breaks no page."""
+    ctx: Context = app.extensions["vitrine"]
+    if ctx.manager.isolation.has_news:
+        try:
+            plugins.flush(ctx, int(app.config["CLOCK"]()))
+        except Exception as failed:
+            logging.getLogger("vitrine.plugins").error("noting errors failed: %s", type(failed).__name__)
 
 
 def _settings(config: Config) -> dict[str, object]:

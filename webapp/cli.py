@@ -207,9 +207,16 @@ def create_admin(email: str) -> None:
 
 @verb(cls=Verb)
 def plugins() -> None:
-    """List the plugins that are loaded and what each implements."""
-    for name, hooks in _context().manager.plugins().items():
-        click.echo(f"{name}: {', '.join(hooks)}")
+    """List the plugins in load order: where each comes from, whether it is on, and what it implements."""
+    from webapp.plugins import origins
+    from webapp.services.plugins import open_page
+
+    ctx = _ready_context()
+    for view in open_page(ctx, origins(Config.from_env(os.environ))):
+        state = "" if view.state == "on" else f", {view.state}"
+        widens = ", may widen" if view.may_widen else ""
+        failed = f", {view.errors} errors" if view.errors else ""
+        click.echo(f"{view.number:2} {view.name} ({view.origin}{state}{widens}{failed}): {', '.join(view.hooks)}")
 
 
 def _report_lines(report: Any) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -18,6 +18,9 @@ from policies.errors import ConfigError
 #: The key is 256 bit when made by `vitrine init`; whatever is shorter than this is refused on a public site.
 MIN_KEY_LENGTH = 32
 _KEY_FILE = "secret.key"
+#: VITRINE_HOOK_SECRET_DISCOURSE is what the webhooks of the source `discourse` are signed with.
+_HOOK_SECRET = "VITRINE_HOOK_SECRET_"    # noqa: S105 (the name of a variable)
+MIN_HOOK_SECRET = 16
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _COMMON_KEYS = frozenset({"secret", "changeme", "change-me", "dev", "development", "password", "test"})
 
@@ -43,6 +46,7 @@ class Config:
     domain_nameservers: tuple[str, ...] = ()
     domain_private_networks: tuple[str, ...] = ()
     domain_ca_file: Path | None = None
+    hook_secrets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_https(self) -> bool:
@@ -92,6 +96,13 @@ class Config:
         if plugins_dir is not None and not plugins_dir.is_dir():
             problems.append(f"VITRINE_PLUGINS_DIR: {plugins_dir} is not a folder.")
         nameservers, networks, ca_file = _read_proving(environ, problems)
+        hook_secrets = {
+            name.removeprefix(_HOOK_SECRET).lower(): secret
+            for name, secret in environ.items() if name.startswith(_HOOK_SECRET) and secret
+        }
+        for name, secret in sorted(hook_secrets.items()):
+            if len(secret) < MIN_HOOK_SECRET:
+                problems.append(f"{_HOOK_SECRET}{name.upper()}: take at least {MIN_HOOK_SECRET} random characters.")
         key = _read_key(environ, data_dir, make_key and not problems, problems)
         if key and base_url.startswith("https://") and is_weak(key):
             problems.append(
@@ -108,8 +119,8 @@ class Config:
             security_contact=contact,
             trusted_proxies=int(trusted), redis_url=redis_url, warm_cache_mb=int(warm), plugins_dir=plugins_dir,
             disabled_plugins=_names(environ.get("VITRINE_DISABLED_PLUGINS")),
-            may_widen=_names(environ.get("VITRINE_MAY_WIDEN")),
             domain_nameservers=nameservers, domain_private_networks=networks, domain_ca_file=ca_file,
+            may_widen=_names(environ.get("VITRINE_MAY_WIDEN")), hook_secrets=hook_secrets,
         )
 
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from policies.badges import LADDER_METRICS
 from policies.predicate import visible_sql
 from policies.terms import ANONYMOUS
-from policies.timeline import unrecorded
-from webapp.services import repair
+from webapp.services import plugins, repair
 from webapp.services.context import Context
 from webapp.store import invariants, policy
 from webapp.store.migrate import is_at_head, migration_status
@@ -71,11 +70,11 @@ def _milestones(ctx: Context) -> Iterator[str]:
 def _rules(ctx: Context) -> Iterator[str]:
     """I10: every field has its bit, and the defaults in force are those on record."""
     bits = policy.load_field_bits(ctx.db)
+    ctx.gate()      # which plugins are on
     for field in ctx.manager.fields:
         if field.name not in bits:
             yield f"I10 field {field.name} has no bit and is hidden; run `vitrine migrate up`"
-    log, _ = policy.load_log(ctx.db)
-    if unrecorded(ctx.manager.compile(bits), log):
+    if plugins.unrecorded_rows(ctx, ctx.manager, bits):
         yield "I10 the defaults of the plugins are not those on record; run `vitrine migrate up`"
     known = sum(1 << bit for bit in bits.values())
     for account, chosen in invariants.count_breaches_of_choice(ctx.db, known):

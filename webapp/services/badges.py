@@ -29,12 +29,14 @@ def view_badges(ctx: Context, viewer: Viewer, handle: str, now: int) -> BadgesPa
         ctx.db, group.shown_ids if metrics else NOBODY, None if stats and kudos else metrics
     )
     kinds = [kind for kind, section in held.SECTION_OF.items() if kind != "group" and opened.shows(section)]
-    items = held.unions(totals_store.load_held(ctx.db, group.shown_ids, kinds))
+    items = held.unions(totals_store.load_held(
+        ctx.db, group.shown_ids, kinds, held.untold(ctx, opened.shows)
+    ))
     return BadgesPage(
         handle=opened.face.handle,
         name=name,
         avatar=avatar,
-        shelves=totals.shelves(ctx.manager, metrics, totals.totals_of(sums), crossed),
+        shelves=totals.shelves(ctx.manager, metrics, totals.totals_of(sums, ctx.manager), crossed),
         badges=held.held_views(items.get("badge", ())),
         courses=held.held_views(items.get("course", ())),
         certifications=held.held_views([*items.get("designation", ()), *items.get("certification", ())]),

@@ -1,23 +1,29 @@
 """What every service call is given: the database, the policies, the settings of the site. No Flask, no request.
 
 A Context lives as long as its process. The compiled gate is kept per policy version: a page's first statement reads the
-version, so a policy change by another process is seen by the next request.
+version, so a policy change by another process is seen by the next request. Which plugins are on belongs to the version.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from policies.manager import PolicyManager
+from policies.timeline import narrowing
 from policies.visibility import Gate
 from webapp.services import site_tables
 from webapp.services.site_tables import SiteSettings
 from webapp.services.warm import Warm, WarmCache
+from webapp.store import plugins as plugin_store
 from webapp.store import policy as policy_store
 from webapp.store.database import Database
+
+log = logging.getLogger("vitrine.plugins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +51,29 @@ class Site:
     smtp_url: str | None = None
     mail_from: str = "vitrine@localhost"
     proving: Proving = Proving()
+    hook_secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Context:
-    """First argument of every service function."""
+    """First argument of every service function.
+
+    rule_needs: item of `held` -> the sections that a badge given by that rule tells about; read with the gate.
+    clock: tells vetoes how old an account is; every other moment is handed to the services.
+    """
 
     db: Database
     manager: PolicyManager
     site: Site
     warm: WarmCache[Warm] = field(default_factory=WarmCache)
+    clock: Callable[[], float] | None = None
+    rule_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     looks: int = 0              # how often the policy version was looked at: who saw it move needs no look of its own
     kept: dict[str, tuple[int, Any]] = field(default_factory=dict)      # counts that cost: moment, value
     _gate: Gate | None = None
     _settings: SiteSettings = field(default_factory=SiteSettings)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_traced: bool = True
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def gate(self, version: int | None = None) -> Gate:
         """The gate for a policy version, or for the present one (one statement) when none is given.
@@ -70,16 +84,42 @@ class Context:
             version = self.db.policy_version()
         self.looks += 1
         gate = self._gate
-        if gate is not None and gate.version >= version:
+        if gate is not None and gate.version >= version and (self._is_traced or self.db.in_transaction):
             return gate
         with self._lock:
             if self._gate is None or self._gate.version < version:
-                log, head = policy_store.load_log(self.db)
-                bits = policy_store.load_field_bits(self.db)
-                self._settings = site_tables.load(self.db)
-                self.manager.use_tables(self._settings.ladders, self._settings.points, self._settings.levels)
-                self._gate = Gate(self.manager.compile(bits), log, head)
+                self._compile()
+            if not self._is_traced and not self.db.in_transaction:
+                self._is_traced = True
+                self._leave_trace()
+            assert self._gate is not None
             return self._gate
+
+    def _compile(self) -> None:
+        policy_log, head = policy_store.load_log(self.db)
+        bits = policy_store.load_field_bits(self.db)
+        manager = self.manager.standing_at(plugin_store.load_standing(self.db))
+        self._settings = settings = site_tables.load(self.db)
+        manager.use_tables(settings.ladders, settings.points, settings.levels)
+        self.manager, self.rule_needs = manager, plugin_store.load_rule_needs(self.db)
+        base = manager.compile(bits)
+        self._is_traced = not narrowing(base, policy_log)
+        self._gate = Gate(base, policy_log, head, self.clock)
+
+    def _leave_trace(self) -> None:
+        """Record what the plugins of this process show less of than the log holds, so that taking such a plugin away
+        again widens nothing (D19). What they show more of waits for `vitrine migrate`."""
+        assert self._gate is not None
+        try:
+            now = int(self.clock()) if self.clock is not None else 0
+            with self.db.transaction():
+                policy_store.take_version(self.db)      # one process at a time looks and writes
+                policy_log, _ = policy_store.load_log(self.db)
+                for scope, bit, level, mask in narrowing(self._gate.base, policy_log):
+                    policy_store.append_change(self.db, "base", scope, now, bit=bit, level=level, value=mask)
+            self._compile()
+        except Exception as error:      # what is shown is narrow already; only the trace is missing
+            log.error("recording narrower defaults failed: %s", type(error).__name__)
 
     def settings(self) -> SiteSettings:
         """What an admin set of the site, as it is now: every change moves the policy version. One statement."""

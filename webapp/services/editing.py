@@ -16,8 +16,8 @@ from typing import Any
 from policies import holding
 from policies.errors import Conflict, Invalid, NotFound, Refused
 from policies.terms import Relation, State, Subject, Viewer
-from policies.visibility import Gate, display_name
-from webapp.services import links, people_index, texts
+from policies.visibility import Gate
+from webapp.services import links, people_index, reactions, texts
 from webapp.services.context import Context
 from webapp.services.notes import avatar_view
 from webapp.services.opening import canonical_handle
@@ -267,6 +267,7 @@ def write(
     if holding.is_anchor(subject):
         records.free_links(ctx.db, subject.account_id)
     people_index.refresh(ctx, [subject.account_id])
+    reactions.changed(ctx, subject.account_id, values, now)
     audit.record(ctx.db, event, now, actor_id=viewer.account_id, subject_id=subject.account_id, **detail)
 
 
@@ -386,5 +387,5 @@ def _face(ctx: Context, standing: Standing) -> tuple[str, AvatarView]:
     """Name and picture of a record as this viewer sees them."""
     shown = _editable(standing, ("full_name", "avatar"))
     found = records.load_columns(ctx.db, standing.subject.account_id, shown | {"public_name"})
-    name = display_name(found.get("full_name"), found["public_name"])
+    name = standing.gate.display_name(found.get("full_name"), found["public_name"])
     return name, avatar_view(name, found.get("avatar"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from webapp.services.context import Context
 from webapp.services.rows import web_url
 from webapp.services.views import HeldView
 from webapp.store.totals import Item
@@ -13,6 +14,16 @@ SECTION_OF: Mapping[str, str] = {
     "course": "badges", "certification": "certifications", "designation": "certifications", "group": "groups",
     "badge": "badges",
 }  # fmt: skip
+
+
+def untold(ctx: Context, shows: Callable[[str], bool]) -> tuple[str, ...]:
+    """The badges given by rules that tell about a section which this viewer does not see: nobody reads those.
+
+    As many names as there are rules, whoever looks, so that the statement is the same for all (T61).
+    """
+    return tuple([
+        "" if all(shows(section) for section in needs) else item for item, needs in ctx.rule_needs.items()
+    ])  # fmt: skip
 
 
 def unions(items: Iterable[Item]) -> dict[str, list[Item]]:

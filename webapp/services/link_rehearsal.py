@@ -142,9 +142,9 @@ def rehearse_make_primary(ctx: Context, session: Session, key: str, now: int) ->
 def tally(ctx: Context, group: Group, parties: dict[int, Party]) -> Tally:
     """What a group has, as its owner sees it: netted sums, milestones, points and level (S61-S69, D9)."""
     sums = totals_store.load_sums(ctx.db, group.ids, group.shown_ids, True, True)
-    amounts = totals.totals_of(sums)
+    amounts = totals.totals_of(sums, ctx.manager)
     badges = tuple(
-        BadgeRef(metric, value, totals.WORDS[metric][0])
+        BadgeRef(metric, value, (totals.words(ctx.manager, metric) or (metric,))[0])
         for metric in totals.ladder_metrics(ctx.manager, True, True)
         for value in ctx.manager.milestones(metric, amounts.get(metric, 0))
     )

@@ -14,7 +14,7 @@ from policies.linking import Outcome, Side, Standing
 from policies.linking_texts import refused
 from policies.terms import Kind
 from policies.visibility import Gate
-from webapp.services import people_index
+from webapp.services import people_index, reactions
 from webapp.services.context import Context
 from webapp.store import audit, link_proofs, links, proofs, records
 from webapp.store.links import Party
@@ -65,6 +65,8 @@ def write_link(
     edited = linked.settings != subject.settings
     links.save_link(ctx.db, member.id, head.id, linked.settings, linked.hold, silent, now, edited)
     people_index.refresh(ctx, (head.id, member.id))
+    if not silent:
+        reactions.linked(ctx, member.id, now)
 
 
 def write_unlink(ctx: Context, group: Group, member: Member) -> None:
@@ -127,6 +129,8 @@ def unlink(ctx: Context, group: Group, member: Member, now: int, *, actor_id: in
         note(ctx, "account:unlink", account_id, now, actor_id=actor_id, by=by, part=part)
         proofs.cancel_for_account(ctx.db, account_id, link_proofs.LINK)
     link_proofs.end_between(ctx.db, member.id)
+    if not member.silent:
+        reactions.unlinked(ctx, head.id, now)
 
 
 def note(ctx: Context, event: str, account_id: int, now: int, *, actor_id: int | None, **detail: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.terms import Relation, State, Viewer
-from policies.visibility import Gate, display_name
+from policies.visibility import Gate
 from webapp.services.context import Context
 from webapp.services.views import AvatarView, KudosNote
 from webapp.store import kudos as store
@@ -50,7 +50,7 @@ def latest_notes(
             notes.append(KudosNote(message, at))
             continue
         public_name, full_name, key = values[face.id]
-        name = display_name(full_name, public_name)
+        name = gate.display_name(full_name, public_name)
         notes.append(KudosNote(message, at, name, f"/u/{face.handle}", avatar_view(name, key)))
     return tuple(notes)
 

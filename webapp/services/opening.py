@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from policies.terms import Relation, State, Subject, Viewer
-from policies.visibility import Gate, display_name
+from policies.visibility import Gate
 from webapp.services import heatmap
 from webapp.services.context import Context
 from webapp.services.notes import LIVE, avatar_view, latest_notes
@@ -70,7 +70,7 @@ class OpenProfile:
     def face_view(self) -> tuple[str, AvatarView]:
         """(display name, avatar), for the pages beside the profile. One statement."""
         values = store.load_values(self.ctx.db, self.face.id, self.names(("avatar", "full_name")))[0]
-        name = display_name(values.full_name, values.public_name)
+        name = self.gate.display_name(values.full_name, values.public_name)
         return name, avatar_view(name, values.avatar)
 
     def notes(self) -> tuple[KudosNote, ...]:

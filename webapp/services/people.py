@@ -181,14 +181,14 @@ def _pass(
         records = [record for record in loaded[start : start + 1 + len(seen.work)] if record is not None]
         if len(records) != 1 + len(seen.work):
             continue
-        if index.shown_name(records[0]) != row.name or seen.face.handle != row.handle:
+        if index.shown_name(gate, records[0]) != row.name or seen.face.handle != row.handle:
             continue
         if wish.search.since is not None and days.get(n, 0) < wish.search.since:
             continue
         until = held.get(n, 0)
         is_certified = until is None or until > now
         if wish.search.needles or wish.mine:
-            words = index.words_of(seen, records, slugs, is_certified)
+            words = index.words_of(gate, seen, records, slugs, is_certified)
             if not all(needle in words for needle in (*wish.search.needles, *wish.terms)):
                 continue
             if wish.mine and not any(needle in words for needle in wish.mine):
@@ -204,7 +204,7 @@ def _cards(
         (seen.shows(gate, "stats"), seen.shows(gate, "kudos"), seen.shows(gate, "badges")) for _, seen, _, _ in shown
     ]
     wanted = [(row[1].group.ids, right[0], right[1]) for row, right in zip(shown, rights, strict=True)]
-    sums = card_store.load_totals(ctx.db, wanted)
+    sums = [ctx.manager.with_metrics(amounts) for amounts in card_store.load_totals(ctx.db, wanted)]
     cards = []
     for (row, seen, records, is_certified), (stats, kudos, badges), amounts in zip(shown, rights, sums, strict=True):
         own = records[0]
@@ -213,7 +213,7 @@ def _cards(
         cards.append(PersonCard(
             handle=seen.face.handle, name=row.name, avatar=avatar_view(row.name, own.avatar),
             job_title=own.job_title or None, organization=own.organization or None, location=own.location or None,
-            gems=gems, gems_label=", ".join(_gem_words(gem) for gem in gems), is_certified=is_certified,
+            gems=gems, gems_label=", ".join(_gem_words(ctx, gem) for gem in gems), is_certified=is_certified,
             level=totals.level_view(ctx.manager, amounts).number if stats and kudos else None,
         ))  # fmt: skip
     return tuple(cards)
@@ -226,8 +226,8 @@ def _gems(shelves: Sequence[ShelfView]) -> tuple[MilestoneView, ...]:
     return tuple(found[:GEMS])
 
 
-def _gem_words(gem: MilestoneView) -> str:
-    _, one, several = totals.WORDS[gem.metric]
+def _gem_words(ctx: Context, gem: MilestoneView) -> str:
+    _, one, several = totals.words(ctx.manager, gem.metric) or ("", gem.metric, gem.metric)
     return f"{gem.value:,} {one if gem.value == 1 else several}"
 
 

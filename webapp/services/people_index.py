@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.terms import ANONYMOUS, State, Viewer
-from policies.visibility import Gate, display_name
+from policies.visibility import Gate
 from webapp.services.context import Context
 from webapp.services.notes import LIVE
 from webapp.store import people as store
@@ -139,16 +139,16 @@ def sight(gate: Gate, group: Group, view: Viewer, real: Viewer | None = None) ->
     return Sight(group, face, mask, tuple(work), frozenset(organizations))
 
 
-def shown_name(record: Record) -> str:
-    return display_name(record.full_name, record.public_name)
+def shown_name(gate: Gate, record: Record) -> str:
+    return gate.display_name(record.full_name, record.public_name)
 
 
 def words_of(
-    seen: Sight, records: Sequence[Record], slugs: Mapping[int, str], is_certified: bool
+    gate: Gate, seen: Sight, records: Sequence[Record], slugs: Mapping[int, str], is_certified: bool
 ) -> str:
     """Everything this viewer may find the profile by. `records`: the face's, then those of the work blocks."""
     own = records[0]
-    plain = [shown_name(own), seen.face.handle, own.bio or ""]
+    plain = [shown_name(gate, own), seen.face.handle, own.bio or ""]
     marked = []
     for record in records:
         plain += [record.job_title or "", record.department or "", record.organization or ""]
@@ -181,9 +181,10 @@ def touch(ctx: Context, days: Iterable[tuple[int, int]]) -> None:
     store.touch_days(ctx.db, sorted(latest.items()))
 
 
-def stamp(ctx: Context) -> str:
-    """What the whole index would be written from now."""
-    return f"{FORMAT}:{ctx.db.policy_version()}"
+def stamp(ctx: Context, now: int = 0) -> str:
+    """What the whole index would be written from now: a veto may answer otherwise tomorrow."""
+    gate = ctx.gate()
+    return f"{FORMAT}:{gate.version}:{now // 86_400 if gate.base.vetoes else 0}"
 
 
 def catch_up(ctx: Context, now: int = 0) -> bool:
@@ -191,18 +192,18 @@ def catch_up(ctx: Context, now: int = 0) -> bool:
 
     For the worker and `vitrine migrate up`.
     """
-    if store.load_stamp(ctx.db) == stamp(ctx):
+    if store.load_stamp(ctx.db) == stamp(ctx, now):
         return False
-    rebuild(ctx)
+    rebuild(ctx, now)
     return True
 
 
-def rebuild(ctx: Context) -> None:
+def rebuild(ctx: Context, now: int = 0) -> None:
     """Write the whole index anew.
 
     In transactions of a few hundred accounts each, so that nobody waits long.
     """
-    wanted, last = stamp(ctx), 0
+    wanted, last = stamp(ctx, now), 0
     while ids := store.load_ids_after(ctx.db, last, BATCH):
         with ctx.db.transaction():
             ctx.db.link_guard()
@@ -252,9 +253,9 @@ def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) ->
         own = [record for record in records[start : start + 1 + len(seen.work)] if record is not None]
         if not own:
             continue
-        name = shown_name(own[0])
+        name = shown_name(gate, own[0])
         day = days.get(n, 0) if seen.shows(gate, "activity") else None
-        words = words_of(seen, own, slugs, n in certified)
+        words = words_of(gate, seen, own, slugs, n in certified)
         entries.append(Entry(seen.face.id, audience, sort_key(name), seen.face.handle, name, words, day))
     return entries
 

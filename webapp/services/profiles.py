@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 
 from policies.terms import Kind, Relation, State, Viewer
-from policies.visibility import Gate, display_name
+from policies.visibility import Gate
 from webapp.services import heatmap, held, totals
 from webapp.services.activity import view_activity
 from webapp.services.badges import view_badges
 from webapp.services.context import Context
+from webapp.services.extras import view_extras
 from webapp.services.head import describe, profile_data
 from webapp.services.links import show_links
 from webapp.services.notes import avatar_view
@@ -66,7 +67,9 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     metrics = totals.ladder_metrics(manager, stats, kudos) if badges else ()
     crossed = totals_store.load_crossings(db, shown_ids if metrics else NOBODY, None if stats and kudos else metrics)
     kinds = [kind for kind, section in held.SECTION_OF.items() if opened.shows(section)]
-    items = held.unions(totals_store.load_held(db, shown_ids if kinds else NOBODY, kinds))
+    items = held.unions(totals_store.load_held(
+        db, shown_ids if kinds else NOBODY, kinds, held.untold(ctx, opened.shows)
+    ))
     active_ids = shown_ids if activity else NOBODY
     without = hidden_kinds(opened.shows)
     days = activity_store.load_days(db, active_ids, heatmap.first_day(now), now // heatmap.DAY, without)
@@ -75,19 +78,21 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     notes = opened.notes()
 
     handle = opened.face.handle
-    amounts = totals.totals_of(sums)
+    amounts = totals.totals_of(sums, manager)
     shelves = totals.shelves(manager, metrics, amounts, crossed)
     courses, badge_items = items.get("course", ()), items.get("badge", ())
     is_owner = opened.relation is Relation.OWNER and opened.is_own
     audiences = _audiences(opened) if is_owner else {}
-    name = display_name(own.full_name, own.public_name)
+    name = gate.display_name(own.full_name, own.public_name)
     avatar, links = avatar_view(name, own.avatar), show_links(own.links)
     facts = _facts(own, audiences)
+    extras = view_extras(opened, own, amounts, items, audiences)
     view = {
         "about": own.bio or facts, "find-me": own.links or own.email, "products": own.products, "work": blocks,
         "stats": stats, "milestones": shelves or badge_items, "designation": items.get("designation"),
         "heatmap": map_, "courses": courses, "certifications": items.get("certification"),
         "kudos": kudos and (amounts.get("peer_kudos") or notes), "groups": items.get("group"), "recent": recent,
+        "extras": extras,
     }  # fmt: skip
     return ProfileView(
         handle=handle,
@@ -106,7 +111,7 @@ def view_opened(opened: OpenProfile) -> ProfileView:
         links=links,
         products=tuple(json.loads(own.products)) if own.products else (),
         work=_work_blocks(blocks),
-        stats=totals.stat_views(amounts, f"/u/{handle}/activity" if activity else None) if stats else (),
+        stats=totals.stat_views(manager, amounts, f"/u/{handle}/activity" if activity else None) if stats else (),
         shelves=shelves,
         badge_count=totals.earned(shelves) + len(badge_items) + len(courses),
         badges=held.held_views(badge_items),
@@ -119,6 +124,7 @@ def view_opened(opened: OpenProfile) -> ProfileView:
         kudos=KudosView(amounts.get("peer_kudos", 0), sums.givers or 0, notes) if kudos else None,
         heatmap=map_,
         recent=recent,
+        extras=extras,
         sections=frozenset([section for section in SECTIONS if view[section]]),
         owner=_owner_view(opened, audiences) if opened.is_own else None,
     )

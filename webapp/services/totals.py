@@ -30,27 +30,41 @@ WORDS: Mapping[str, tuple[str, str, str]] = {
 STATS = ("answers", "accepted_solutions", "articles", "likes_received", "courses_completed", "total_posts")
 
 
-def totals_of(sums: Sums) -> dict[str, int]:
-    """The shown totals by metric; what the viewer may not see is missing."""
-    return {name: value for name, value in zip(Sums._fields, sums, strict=True) if value is not None and name in WORDS}
+def words(manager: PolicyManager, metric: str) -> tuple[str, str, str] | None:
+    """(label, one, several) of a metric, a plugin's too; None for one that has none."""
+    own = manager.metrics.get(metric)
+    return WORDS.get(metric) if own is None else (own.label, own.one, own.several)
 
 
-def stat_views(totals: Mapping[str, int], activity_url: str | None) -> tuple[StatView, ...]:
-    """S12-S17; Total posts leads to all activity where that is shown (S18)."""
+def totals_of(sums: Sums, manager: PolicyManager | None = None) -> dict[str, int]:
+    """The shown totals by metric, with a manager plugins' metrics too; what the viewer may not see is missing."""
+    found = {name: value for name, value in zip(Sums._fields, sums, strict=True) if value is not None and name in WORDS}
+    return found if manager is None else manager.with_metrics(found)
+
+
+def stat_views(
+    manager: PolicyManager, totals: Mapping[str, int], activity_url: str | None
+) -> tuple[StatView, ...]:
+    """S12-S17, then plugins' metrics; Total posts leads to all activity where that is shown (S18)."""
     return tuple([
         StatView(metric, WORDS[metric][0], totals[metric], activity_url if metric == "total_posts" else None)
         for metric in STATS
         if metric in totals
+    ] + [
+        StatView(name, metric.label, totals[name]) for name, metric in manager.metrics.items() if name in totals
     ])  # fmt: skip
 
 
 def ladder_metrics(manager: PolicyManager, stats: bool, kudos: bool) -> tuple[str, ...]:
     """The metrics whose milestones a viewer may see who sees these sections (and the badges)."""
-    return tuple([
-        metric
-        for metric in manager.ladder_metrics
-        if metric in WORDS and (kudos if metric == "peer_kudos" else stats)
-    ])  # fmt: skip
+    return tuple([metric for metric in manager.ladder_metrics if _may_show(manager, metric, stats, kudos)])
+
+
+def _may_show(manager: PolicyManager, metric: str, stats: bool, kudos: bool) -> bool:
+    own = manager.metrics.get(metric)
+    if own is None:
+        return metric in WORDS and (kudos if metric == "peer_kudos" else stats)
+    return all(_may_show(manager, name, stats, kudos) for name in own.needs)
 
 
 def shelves(
@@ -65,8 +79,8 @@ def shelves(
     """
     made = []
     for metric in metrics:
-        total = totals.get(metric, 0)
-        if total < 1:
+        total, noun = totals.get(metric, 0), words(manager, metric)
+        if total < 1 or noun is None:
             continue
         gems = [
             MilestoneView(metric, value, tier, True, total, crossed.get((metric, value)))
@@ -75,7 +89,7 @@ def shelves(
         following = manager.next_milestone(metric, total)
         if following is not None:
             gems.append(MilestoneView(metric, following, len(gems), False, total))
-        made.append(ShelfView(metric, *WORDS[metric], total, tuple(gems)))
+        made.append(ShelfView(metric, *noun, total, tuple(gems)))
     return tuple(made)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from policies.terms import ANONYMOUS, Kind, Viewer
-from policies.visibility import display_name
 from webapp.services.context import Context
 from webapp.services.notes import LIVE, avatar_view
 from webapp.services.views import MemberBar
@@ -49,7 +48,7 @@ def member_bar(ctx: Context, viewer: Viewer) -> MemberBar | None:
     mask = gate.mask(viewer, group.subject(face))
     names = tuple(name for name in ("avatar", "full_name") if mask >> gate.bit[name] & 1)
     values = store.load_values(ctx.db, face.id, names)[0]
-    name = display_name(values.full_name, values.public_name)
+    name = gate.display_name(values.full_name, values.public_name)
     is_admin, administers = viewers.load_is_admin(ctx.db, viewer.account_id)
     is_told = bool(group.linked) and not (viewer.is_managed and group.asked.primary_id is not None)    # D7
     is_flagged = is_told and gate.kind(group.primary.domain_id) is Kind.MANAGED

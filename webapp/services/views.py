@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from policies.sections import SectionData
+
 #: Sections of the profile page in source order; each is also a fragment at /u/<handle>/<section>.
 SECTIONS = (
     "about", "find-me", "products", "work", "stats", "milestones", "designation", "heatmap", "courses",
-    "certifications", "kudos", "groups", "recent",
+    "certifications", "kudos", "groups", "recent", "extras",
 )
 
 
@@ -159,6 +161,17 @@ class HeatmapView:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtraView:
+    """A field or section of a plugin. `template`: text | list | tiles | stats | table; `audience` as of FactView."""
+
+    field: str
+    label: str
+    template: str
+    data: SectionData
+    audience: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerView:
     """What only the owner's own page adds: controls, audiences, private state. Never present for anybody else."""
 
@@ -203,6 +216,7 @@ class ProfileView:
     kudos: KudosView | None = None
     heatmap: HeatmapView | None = None
     recent: tuple[ActivityRow, ...] = ()
+    extras: tuple[ExtraView, ...] = ()          # what plugins add
     sections: frozenset[str] = frozenset()      # names of SECTIONS that have something to draw
     owner: OwnerView | None = None
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from policies import holding
 from policies.errors import Conflict, Invalid, Refused
 from policies.terms import ALL, ANONYMOUS, Field, Kind, Level, Settings, Subject, Viewer, Why
-from policies.visibility import Gate, display_name, explain
+from policies.visibility import Gate, explain
 from webapp.services import editing, grants, people_index
 from webapp.services.context import Context
 from webapp.services.links import load_links
@@ -331,7 +331,7 @@ def _preview(
         return Detail(name, label[name], value, icon, name in hidden) if value and name in label else None
 
     label = {field.name: field.label for field in fields}
-    name = display_name(None if "full_name" in hidden else values.full_name, values.public_name)
+    name = gate.display_name(None if "full_name" in hidden else values.full_name, values.public_name)
     found = [detail(name, icon) for name, icon in _FACTS.items()]
     frosted = [f.label for f in fields if f.name in hidden and (f.section or getattr(values, f.name, None))]
     return Preview(

@@ -47,6 +47,7 @@ class Member(NamedTuple):
     link_cap_anyone: int
     link_cap_org: int
     link_private: bool
+    created_at: int
 
 
 MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields)
@@ -101,6 +102,7 @@ class Group:
             return Subject(
                 member.id, primary.id if member.primary_id is None else member.primary_id, member.domain_id, settings,
                 private=bool(member.private), keep_name=bool(member.keep_name), silent=True,
+                created_at=member.created_at,
             )  # fmt: skip
         private, anyone, org = bool(primary.private), ALL, ALL
         for linked in self.linked:
@@ -110,6 +112,7 @@ class Group:
                 org &= linked.link_cap_org
         return Subject(
             member.id, primary.id, member.domain_id, settings, anyone, org, private, bool(primary.keep_name), False,
+            member.created_at,
         )  # fmt: skip
 
 
@@ -163,7 +166,7 @@ def group_of(version: int, members: Iterable[Member], asked_id: int) -> Group | 
 
 
 _NO_ROWS = [(
-    0, 0, 0, "", None, False, "deleted", None, 0, False, 0, 0, 0, 0, ALL, ALL, True, False, ALL, ALL, False,
+    0, 0, 0, "", None, False, "deleted", None, 0, False, 0, 0, 0, 0, ALL, ALL, True, False, ALL, ALL, False, 0,
 )]  # fmt: skip
 _NO_MEMBER = Member._make(_NO_ROWS[0][2:])
 NO_GROUP = Group(0, _NO_MEMBER, _NO_MEMBER, ())

@@ -104,18 +104,22 @@ class Item(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def _held_sql(count: int, kinds: int) -> str:
+def _held_sql(count: int, kinds: int, without: int) -> str:
+    but = f" AND h.item NOT IN ({marks(without)})" if without else ""
     return (
         "SELECT h.kind, h.item, h.at, h.title, h.url, h.until, h.retired, s.label FROM held h"
         f" LEFT JOIN source s ON s.id = h.source_id WHERE h.account_id IN ({marks(count)})"
-        f" AND h.kind IN ({marks(kinds)})"
+        f" AND h.kind IN ({marks(kinds)}){but}"
     )
 
 
-def load_held(db: Database, ids: Sequence[int], kinds: Sequence[str]) -> list[Item]:
-    """Every item of these kinds that these accounts hold, oldest first; one held twice stands twice. One statement."""
+def load_held(db: Database, ids: Sequence[int], kinds: Sequence[str], without: Sequence[str]) -> list[Item]:
+    """Every item of these kinds that these accounts hold, oldest first; one held twice stands twice. One statement.
+
+    `without`: items that are not read (services.held.untold).
+    """
     names = kinds or ("",)
-    rows = db.rows(_held_sql(len(ids), len(names)), (*ids, *names))
+    rows = db.rows(_held_sql(len(ids), len(names), len(without)), (*ids, *names, *without))
     rows.sort(key=_by_date)
     return [Item._make(row) for row in rows]
 

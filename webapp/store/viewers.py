@@ -46,3 +46,9 @@ def load_is_admin(db: Database, account_id: int) -> tuple[bool, bool]:
     """Whether the account is an admin of the site, and of any organization."""
     row = db.row(ADMIN, (account_id,))
     return (bool(row[0]), bool(row[1])) if row else (False, False)
+
+
+def load_public_id(db: Database, account_id: int) -> str:
+    """The id by which others may know an account."""
+    row = db.row("SELECT public_id FROM account WHERE id = ?", (account_id,))
+    return "" if row is None else str(row[0])

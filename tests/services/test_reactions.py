@@ -1,0 +1,149 @@
+"""What plugins are told after a commit: public ids and what Anyone may see (T55), never what was linked (D5)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from policies.extending import BadgeRule
+from policies.terms import Viewer
+from tests.conftest import NOW
+from tests.factories import make_account
+from tests.plugged import plug, plugin
+from webapp.services import editing, link_operator, link_verbs, reactions
+from webapp.services.context import Context
+
+
+class Told:
+    """A plugin that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        note = self.heard.append
+        self.plugin = plugin(
+            account_linked=lambda profile, at: note(("account_linked", {"profile": profile, "at": at})),
+            account_unlinked=lambda profile, at: note(("account_unlinked", {"profile": profile, "at": at})),
+            award_given=lambda profile, badge, title, at: note(
+                ("award_given", {"profile": profile, "badge": badge, "title": title, "at": at})),
+            profile_changed=lambda profile, values, at: note(
+                ("profile_changed", {"profile": profile, "values": dict(values), "at": at})),
+            register_badge_rules=lambda: (
+                BadgeRule("kind", "Kind", metric="peer_kudos", at=1),
+                BadgeRule("wise", "Wise", metric="answers", at=1),
+            ),
+        )
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def site(ctx: Context, told: Told) -> Context:
+    return plug(ctx, ("told", told.plugin))
+
+
+def unlink(site: Context, account: int) -> None:
+    with site.db.transaction():
+        group = link_verbs.lock_group(site, account)
+        link_verbs.unlink(site, group, group.asked, NOW, actor_id=None)
+
+
+def save(site: Context, account: int, **values: str) -> None:
+    viewer = Viewer(account, account)
+    with site.db.transaction():
+        standing = editing.stand(site, viewer, lock=True)
+        editing.write(site, viewer, standing, values, NOW, "profile:edit")
+
+
+def test_t55_a_link_tells_the_profile_and_not_the_account(site, told):
+    sally, work = make_account(site.db), make_account(site.db, "sal")
+    link_operator.link_by_operator(site, sally, work, NOW)
+    unlink(site, work)
+    assert told.heard == [
+        ("account_linked", {"profile": "acc-sally", "at": NOW}),
+        ("account_unlinked", {"profile": "acc-sally", "at": NOW}),
+    ]
+    assert "acc-sal'" not in repr(told.heard)
+
+
+def test_d5_nobody_is_told_of_silent_links_and_private_profiles(site, told):
+    sally, work = make_account(site.db), make_account(site.db, "sal")
+    link_operator.link_by_operator(site, sally, work, NOW)
+    link_operator.silence_by_operator(site, work, True, NOW)
+    told.heard.clear()
+    unlink(site, work)
+    hidden, other = make_account(site.db, "hidden", private=True), make_account(site.db, "other")
+    link_operator.link_by_operator(site, hidden, other, NOW)
+    unlink(site, other)
+    assert told.heard == []
+
+
+def test_t55_a_changed_profile_tells_what_anyone_may_see(site, told):
+    sally = make_account(site.db, chosen=1 << site.gate().bit["bio"])
+    save(site, sally, bio="For nobody", location="Lisbon")
+    save(site, sally, bio="Still for nobody")
+    assert told.heard == [
+        ("profile_changed", {"profile": "acc-sally", "values": {"location": "Lisbon"}, "at": NOW}),
+    ]
+
+
+def test_t55_an_award_is_told_where_anyone_sees_it(site, told):
+    bit = site.gate().bit
+    make_account(site.db)
+    make_account(site.db, "nobadges", chosen=1 << bit["badges"])
+    make_account(site.db, "nostats", chosen=1 << bit["stats"])
+    for handle in ("sally", "nobadges", "nostats"):
+        account = site.db.row("SELECT id FROM account WHERE handle = ?", (handle,))[0]
+        reactions.awarded(site, account, "wise", "Wise", NOW)
+        reactions.awarded(site, account, "kind", "Kind", NOW)
+    assert [(payload["profile"], payload["badge"]) for _, payload in told.heard] == [
+        ("acc-sally", "wise"), ("acc-sally", "kind"), ("acc-nostats", "kind"),
+    ]
+
+
+def test_nothing_is_told_of_what_was_rolled_back(site, told):
+    sally, work = make_account(site.db), make_account(site.db, "sal")
+
+
+    def link_and_fail() -> None:
+        with site.db.transaction():
+            link_operator.link_by_operator(site, sally, work, NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        link_and_fail()
+    assert told.heard == []
+
+
+def test_a_reaction_that_fails_is_logged_and_undoes_nothing(ctx, caplog):
+    def broken(profile: str, at: int) -> None:
+        raise RuntimeError(profile)
+
+    site = plug(ctx, ("broken", plugin(account_linked=broken)))
+    sally, work = make_account(ctx.db), make_account(ctx.db, "sal")
+    link_operator.link_by_operator(site, sally, work, NOW)
+    assert ctx.db.row("SELECT primary_id FROM account WHERE id = ?", (work,)) == (sally,)
+    assert site.manager.errors["broken"].last == "account_linked raised RuntimeError"
+    assert "acc-sally" not in caplog.text
+
+
+def test_the_journal_writes_names_and_no_values(ctx, caplog):
+    from plugins import journal
+    from webapp.store import plugins as store
+
+    store.set_state(ctx.db, "journal", "on", NOW)
+    site = plug(ctx, ("journal", journal))
+    sally, work = make_account(ctx.db), make_account(ctx.db, "sal")
+    with caplog.at_level(logging.INFO, logger="vitrine.journal"):
+        save(site, sally, location="Lisbon", bio="Words")
+        link_operator.link_by_operator(site, sally, work, NOW)
+        unlink(site, work)
+        site.manager.react("award_given", profile="acc-sally", badge="wise", title="Wise", at=NOW)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"changed profile=acc-sally fields=bio,location at={NOW}", f"linked profile=acc-sally at={NOW}",
+        f"unlinked profile=acc-sally at={NOW}", f"award profile=acc-sally badge=wise at={NOW}",
+    ]

@@ -1,0 +1,227 @@
+"""Plugins while the site runs: what they are, on and off, what switching opens, what failed. Asking them: policies.
+
+Whoever switches one records the defaults in the same transaction (D19): what a plugin hid by its defaults stays hidden
+until members accept; what it hid by a veto shows again as members' own settings say, and is counted before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from policies.errors import Conflict, NotFound, Refused
+from policies.isolation import OVERRUNS
+from policies.manager import BUILTIN_NAMES, ESSENTIAL, PolicyManager
+from policies.terms import ANONYMOUS, PolicyChange, Viewer
+from policies.timeline import unrecorded
+from policies.visibility import Gate
+from webapp.services import accounts
+from webapp.services.context import Context
+from webapp.services.sessions import Session
+from webapp.store import audit, people, people_cards, policy
+from webapp.store import plugins as store
+
+#: Errors that are no overruns are written down at most this often by one process, in seconds.
+FLUSH_EVERY = 5
+BATCH = 400
+STATES: Mapping[str, str] = {
+    "on": "On", "off": "Off", "closed": "Switched off after three overruns",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PluginView:
+    """A plugin as admins see it. `number`: its place in the load order; `shuts`: its vetoes go on hiding."""
+
+    number: int
+    name: str
+    origin: str
+    hooks: tuple[str, ...]
+    fields: tuple[str, ...]
+    state: str
+    state_words: str
+    shuts: bool
+    may_widen: bool
+    can_switch: bool
+    errors: int
+    overruns: int
+    last_error: str
+    last_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a switch shows that was hidden: `fields` cells of `members` members (D19). `narrows`: what it hides."""
+
+    fields: int
+    members: int
+    narrows: int
+
+
+# Defaults and rules on record ----------------------------------------------------------------------------------------
+
+
+def record(ctx: Context, now: int) -> list[str]:
+    """Give new fields their bits, log the compiled defaults, make badge rules known; what was done, in words.
+
+    `vitrine migrate` and an admin's switch do it, never a request: a plugin that comes or goes must widen nothing by
+    itself (D19).
+    """
+    lines = []
+    with ctx.db.transaction():
+        ctx.manager = manager = ctx.manager.standing_at(store.load_standing(ctx.db))
+        before = policy.load_field_bits(ctx.db)
+        bits = policy.add_field_bits(ctx.db, (field.name for field in manager.fields))
+        rows = unrecorded_rows(ctx, manager, bits)
+        for scope, bit, level, mask in rows:
+            policy.append_change(ctx.db, "base", scope, now, bit=bit, level=level, value=mask)
+        rules = {
+            rule.key: (plugin, rule.title, rule.needs) for plugin, rule in manager.tables.badge_rules
+        }
+        changed = store.save_rules(ctx.db, rules, now)
+        if (bits != before or changed) and not rows:
+            policy.take_version(ctx.db)     # running workers read them anew
+        if rows or bits != before:
+            lines.append("recorded the fields and default levels of this release and its plugins")
+    return lines + changed
+
+
+def unrecorded_rows(ctx: Context, manager: PolicyManager, bits: Mapping[str, int]) -> list[tuple[str, int, int, int]]:
+    """What `record` would write into the policy log; what is recorded of plugins that are off stays as it is."""
+    log, _ = policy.load_log(ctx.db)
+    dormant = sum(1 << bits[name] for name in manager.tables.dormant if name in bits)
+    return unrecorded(manager.compile(bits), log, dormant)
+
+
+# The page ------------------------------------------------------------------------------------------------------------
+
+
+def open_page(ctx: Context, origins: Mapping[str, str]) -> tuple[PluginView, ...]:
+    """Every loaded plugin, in load order. `origins`: where each comes from."""
+    ctx.gate()
+    manager, rows = ctx.manager, store.load_plugins(ctx.db)
+    return tuple([
+        _view(manager, number, name, tuple(hooks), origins.get(name, "installed"), rows.get(name))
+        for number, (name, hooks) in enumerate(manager.plugins().items(), 1)
+    ])  # fmt: skip
+
+
+def find(ctx: Context, name: str, origins: Mapping[str, str]) -> PluginView:
+    """One plugin. Errors: NotFound."""
+    found = next((view for view in open_page(ctx, origins) if view.name == name), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _view(
+    manager: PolicyManager, number: int, name: str, hooks: tuple[str, ...], origin: str, row: store.PluginRow | None
+) -> PluginView:
+    state = "closed" if name in manager.standing.closed else "off" if name in manager.off else "on"
+    return PluginView(
+        number=number, name=name, origin=origin, hooks=hooks,
+        fields=tuple(field.label for field in manager.fields_of(name)) if name not in BUILTIN_NAMES else (),
+        state=state, state_words=STATES[state], shuts=state == "closed" and manager.has_vetoes(name),
+        may_widen=name in manager.may_widen and name not in BUILTIN_NAMES, can_switch=name not in ESSENTIAL,
+        errors=row.errors if row else 0, overruns=row.overruns if row else 0,
+        last_error=row.last_error if row else "", last_at=row.last_at if row else None,
+    )  # fmt: skip
+
+
+# Switching -----------------------------------------------------------------------------------------------------------
+
+
+def rehearse(ctx: Context, name: str, on: bool) -> Opening:
+    """What switching the plugin would show to whom, counted over all accounts as Anyone and as their organization.
+
+    Errors: NotFound; Refused for a plugin that cannot be switched.
+    """
+    _check(ctx, name)
+    before = ctx.gate()
+    standing = store.load_standing(ctx.db)
+    after_manager = ctx.manager.standing_at(replace(
+        standing, on=standing.on | {name} if on else standing.on - {name},
+        off=standing.off - {name} if on else standing.off | {name}, closed=standing.closed - {name},
+    ))
+    bits = dict(policy.load_field_bits(ctx.db))
+    for field in after_manager.fields:
+        bits.setdefault(field.name, max(bits.values(), default=-1) + 1)
+    log, version = policy.load_log(ctx.db)
+    for scope, bit, level, mask in unrecorded_rows(ctx, after_manager, bits):
+        version += 1
+        log.append(PolicyChange(version, "base", scope, bit, level, mask))
+    return _compare(ctx, before, Gate(after_manager.compile(bits), log, version, ctx.clock))
+
+
+def _compare(ctx: Context, before: Gate, after: Gate) -> Opening:
+    fields = members = narrows = last = 0
+    while ids := people.load_ids_after(ctx.db, last, BATCH):
+        last = ids[-1]
+        _, groups = people_cards.load_groups(ctx.db, ids)
+        for group in groups.values():
+            opened = 0
+            for member in (group.primary, *group.linked) if not group.asked.silent else (group.asked,):
+                subject = group.subject(member)
+                viewers = [ANONYMOUS]
+                if (organization := before.organization(member.domain_id)) is not None:
+                    viewers.append(Viewer(organizations=frozenset({organization})))
+                more = fewer = 0
+                for viewer in viewers:
+                    was, now = before.mask(viewer, subject), after.mask(viewer, subject)
+                    more |= now & ~was
+                    fewer |= was & ~now
+                opened += more.bit_count()
+                narrows += fewer.bit_count()
+            fields += opened
+            members += bool(opened)
+    return Opening(fields, members, narrows)
+
+
+def switch(ctx: Context, session: Session, name: str, on: bool, now: int, *, counted: Opening | None = None) -> None:
+    """Switch a plugin on or off for every worker, from their next request on. Audited.
+
+    `counted`: what the admin was told that it opens; another number now is a Conflict. Errors: NotFound, Refused
+    (rule_recent_password, rule_plugin_is_needed), Conflict.
+    """
+    accounts.require_recent(session, now)
+    opening = rehearse(ctx, name, on)
+    if counted is not None and (counted.fields, counted.members) != (opening.fields, opening.members):
+        raise Conflict("What this opens has changed since it was counted.", "Look at the new count and confirm it.")
+    with ctx.db.transaction():
+        store.set_state(ctx.db, name, "on" if on else "off", now)
+        policy.take_version(ctx.db)
+        record(ctx, now)
+        audit.record(
+            ctx.db, "plugin:on" if on else "plugin:off", now, actor_id=session.account_id, plugin=name,
+            opened_fields=opening.fields, opened_members=opening.members,
+        )
+
+
+def _check(ctx: Context, name: str) -> None:
+    if name not in ctx.manager.plugins():
+        raise NotFound
+    if name in ESSENTIAL:
+        raise Refused("rule_plugin_is_needed", "This part of the core cannot be switched off.")
+
+
+# Failures ------------------------------------------------------------------------------------------------------------
+
+
+def flush(ctx: Context, now: int) -> None:
+    """Write down what failed in this process since the last time; the third overrun switches a plugin off.
+
+    Called after every request and task; costs nothing where nothing failed.
+    """
+    isolation = ctx.manager.isolation
+    if not isolation.has_news or ctx.db.in_transaction:
+        return
+    if not isolation.has_overruns and now < isolation.reported_at + FLUSH_EVERY:
+        return
+    isolation.reported_at = now
+    with ctx.db.transaction():
+        for name, failed in sorted(isolation.report().items()):
+            overruns = store.add_errors(ctx.db, name, failed.count, failed.overruns, failed.last, now)
+            is_over = failed.overruns and overruns >= OVERRUNS and name not in BUILTIN_NAMES
+            if is_over and store.close(ctx.db, name, now):
+                policy.take_version(ctx.db)
+                audit.record(ctx.db, "plugin:overran", now, plugin=name)

@@ -1,0 +1,93 @@
+"""Telling plugins what happened, after the commit: public ids, and of values what Anyone may see (T55). No verb here.
+
+A plugin stands for nobody, so it is told what Anyone could find out by looking: nothing of a profile that is private or
+gone, nothing of a silent account, and never which account was linked (D5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.terms import ANONYMOUS
+from policies.visibility import Gate
+from webapp.services import held
+from webapp.services.context import Context
+from webapp.services.notes import LIVE
+from webapp.store import profiles, viewers
+from webapp.store.profiles import Group
+
+
+def linked(ctx: Context, account_id: int, now: int) -> None:
+    """An account was linked, and shows as part of its profile. Call it inside the transaction."""
+    _after(ctx, "account_linked", lambda: _tell(ctx, "account_linked", account_id, now))
+
+
+def unlinked(ctx: Context, profile_id: int, now: int) -> None:
+    """An account that showed as part of this profile was unlinked."""
+    _after(ctx, "account_unlinked", lambda: _tell(ctx, "account_unlinked", profile_id, now))
+
+
+def changed(ctx: Context, account_id: int, values: Mapping[str, Any], now: int) -> None:
+    """Values of a record were written."""
+
+    def tell() -> None:
+        found = _public(ctx, account_id)
+        if found is None:
+            return
+        gate, group = found
+        mask = gate.mask(ANONYMOUS, group.subject(group.asked))
+        shown = {
+            name: str(value or "") for name, value in values.items()
+            if name in gate.bit and mask >> gate.bit[name] & 1
+        }
+        if shown and (group.asked.primary_id is None or group.asked.silent):
+            _react(ctx, "profile_changed", account_id, at=now, values=shown)
+
+    _after(ctx, "profile_changed", tell)
+
+
+def awarded(ctx: Context, account_id: int, rule: str, title: str, now: int) -> None:
+    """A badge rule gave a badge."""
+
+    def tell() -> None:
+        found = _public(ctx, account_id)
+        if found is None:
+            return
+        gate, group = found
+        member = group.asked if group.asked.silent else group.primary
+        mask = gate.mask(ANONYMOUS, group.subject(member))
+
+        def shows(name: str) -> bool:
+            return name in gate.bit and bool(mask >> gate.bit[name] & 1)
+
+        if shows("badges") and f"rule:{rule}" not in held.untold(ctx, shows):
+            _react(ctx, "award_given", member.id, badge=rule, title=title, at=now)
+
+    _after(ctx, "award_given", tell)
+
+
+def _after(ctx: Context, hook: str, tell: Any) -> None:
+    if ctx.manager.reacts(hook):
+        ctx.db.after_commit(tell)
+
+
+def _tell(ctx: Context, hook: str, account_id: int, now: int) -> None:
+    found = _public(ctx, account_id)
+    if found is not None and not found[1].asked.silent:
+        _react(ctx, hook, found[1].primary.id, at=now)
+
+
+def _public(ctx: Context, account_id: int) -> tuple[Gate, Group] | None:
+    """The account's group, if Anyone may know that its profile is there and not private."""
+    group = profiles.load_group_of(ctx.db, account_id)
+    if group is None:
+        return None
+    gate = ctx.gate(group.version)
+    face = group.asked if group.asked.silent else group.primary
+    subject = group.subject(face)
+    return None if face.state not in LIVE or subject.private else (gate, group)
+
+
+def _react(ctx: Context, hook: str, account_id: int, **payload: Any) -> None:
+    ctx.manager.react(hook, profile=viewers.load_public_id(ctx.db, account_id), **payload)
