@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from policies.visibility import display_name
 from webapp.services import held, totals
 from webapp.services.app_views import Looker, mask_of, work_of
 from webapp.services.context import Context
@@ -59,18 +58,20 @@ def _json(opened: OpenProfile) -> dict[str, Any]:
     metrics = totals.ladder_metrics(manager, stats, kudos) if badges else ()
     crossed = totals_store.load_crossings(db, group.shown_ids if metrics else NOBODY, metrics)
     kinds = [kind for kind, section in held.SECTION_OF.items() if opened.shows(section)]
-    items = held.unions(totals_store.load_held(db, group.shown_ids if kinds else NOBODY, kinds))
+    items = held.unions(totals_store.load_held(
+        db, group.shown_ids if kinds else NOBODY, kinds, held.untold(ctx, opened.shows)
+    ))
 
     handle = opened.face.handle
     found: dict[str, Any] = {
-        "handle": handle, "accountId": public_id, "displayName": display_name(own.full_name, own.public_name),
+        "handle": handle, "accountId": public_id, "displayName": gate.display_name(own.full_name, own.public_name),
     }
     if own.avatar:
         found["avatarUrl"] = f"{base}/avatar/{own.avatar}.webp"
     found |= _texts(own, TEXTS)
     if own.member_since is not None:
         found["memberSince"] = moment(own.member_since)
-    amounts = totals.totals_of(sums)
+    amounts = totals.totals_of(sums, manager)
     shelves = totals.shelves(manager, metrics, amounts, crossed)
     level = totals.level_view(manager, amounts) if stats and kudos else None
     lists: Mapping[str, Sequence[Any]] = {

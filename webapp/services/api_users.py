@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from policies.terms import Viewer
-from policies.visibility import Gate, display_name
+from policies.visibility import Gate
 from webapp.services import people
 from webapp.services.api_profiles import profile_of
 from webapp.services.app_views import ANYBODY, Looker, mask_of
@@ -41,7 +41,7 @@ def user_json(ctx: Context, looker: Looker, account_id: str) -> dict[str, Any] |
     mask = _shown(gate, looker, group)
     names = () if mask is None else _names(gate, mask)
     found = load_values(ctx.db, NOBODY[0] if mask is None else group.asked.id, names)
-    return _record(ctx, group, account_id, found[0]) if mask is not None and found else None
+    return _record(ctx, gate, group, account_id, found[0]) if mask is not None and found else None
 
 
 def users_json(ctx: Context, looker: Looker, account_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ def users_json(ctx: Context, looker: Looker, account_ids: Sequence[str]) -> list
         wanted.append((NOBODY[0], ()) if group is None or mask is None else (group.asked.id, _names(gate, mask)))
     values = store.load_many_values(ctx.db, wanted)
     return [
-        _record(ctx, groups[account_id], account_id, found)
+        _record(ctx, gate, groups[account_id], account_id, found)
         for account_id, found in zip(ids, values, strict=True)
         if found is not None
     ]
@@ -122,10 +122,10 @@ def _names(gate: Gate, mask: int) -> tuple[str, ...]:
     return tuple([name for name in FIELDS if name in bit and mask >> bit[name] & 1])
 
 
-def _record(ctx: Context, group: Group, account_id: str, values: Values) -> dict[str, Any]:
+def _record(ctx: Context, gate: Gate, group: Group, account_id: str, values: Values) -> dict[str, Any]:
     base = ctx.site.base_url
     found: dict[str, Any] = {
-        "accountId": account_id, "displayName": display_name(values.full_name, values.public_name),
+        "accountId": account_id, "displayName": gate.display_name(values.full_name, values.public_name),
     }
     for field, key in KEYS:
         value = getattr(values, field)
