@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, abort, redirect, request
@@ -11,8 +11,8 @@ from flask import Blueprint, abort, redirect, request
 from policies.terms import ANONYMOUS, Viewer
 from webapp.pages import _drawn, _request, _response, guards
 from webapp.services import activity as activities
+from webapp.services import api_users, link_page, profiles, visibility
 from webapp.services import badges as all_badges
-from webapp.services import link_page, profiles, visibility
 from webapp.services.views import SECTIONS, Moved, ProfileView
 from webapp.services.visibility_views import frosted_count
 
@@ -34,6 +34,7 @@ class SeenAs:
     current: str
     choices: tuple[tuple[str, str, str], ...]       # key, label, icon
     sentence: str
+    programs: tuple[tuple[str, str], ...] = ()      # address of the API, what an app that sees so much gets there
 
 
 @blueprint.get("/u/<handle>")
@@ -113,7 +114,8 @@ def _whole(handle: str, section: str = "") -> Any:
             if not isinstance(shown, ProfileView):
                 return _response.page("profile/nothing.html", seen_as=_bar(found.handle, current, names))
             frosted, found = frosted_count(found, shown), shown
-        seen_as = _bar(found.handle, current, names, frosted)
+        programs = api_users.view_as(context, others[current], handle, now) if current else ()
+        seen_as = replace(_bar(found.handle, current, names, frosted), programs=programs)
     body = _drawn.draw(found)
     nudge = found.owner is not None and found.owner.linked == 1 and link_page.may_nudge(context, viewer)     # S39
     return _response.page("profile/page.html", view=found, seen_as=seen_as, body=body, nudge=nudge)

@@ -6,6 +6,7 @@ the answer only where the value is shown and there is one: hidden and empty look
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -76,10 +77,15 @@ def profile_json(ctx: Context, looker: Looker, handle: str, now: int) -> dict[st
     return profile_of(ctx, looker, handle, now)
 
 
-def view_as_json(ctx: Context, viewer: Viewer, handle: str, now: int) -> dict[str, Any] | None:
-    """What an app that sees as `viewer` does gets for this profile (D15); None: as for an unknown one."""
-    found = profile_of(ctx, Looker(viewer, viewer), handle, now)
-    return None if isinstance(found, Moved) else found
+def view_as(ctx: Context, viewer: Viewer, handle: str, now: int) -> tuple[tuple[str, str], ...]:
+    """What an app that sees as `viewer` does gets of a profile and of the account behind it (D15): (path, JSON)."""
+    looker = Looker(viewer, viewer)
+    found = profile_of(ctx, looker, handle, now)
+    if found is None or isinstance(found, Moved):
+        return ()
+    account_id = str(found["accountId"])
+    paths = {f"/api/v1/users/{account_id}": user_json(ctx, looker, account_id), f"/api/v1/profiles/{handle}": found}
+    return tuple([(path, json.dumps(some, ensure_ascii=False, indent=2)) for path, some in paths.items()])
 
 
 def people_json(ctx: Context, looker: Looker, q: str, cursor: str, now: int) -> dict[str, Any]:
@@ -147,5 +153,4 @@ def _profile_of(group: Group) -> str | None:
     return None if group.subject(asked).private or group.primary.state not in LIVE else group.primary.handle
 
 
-__all__ = ["ANYBODY", "KEYS", "MOST", "me_json", "people_json", "profile_json", "user_json", "users_json",
-           "view_as_json"]
+__all__ = ["ANYBODY", "KEYS", "MOST", "me_json", "people_json", "profile_json", "user_json", "users_json", "view_as"]
