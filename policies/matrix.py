@@ -107,14 +107,16 @@ class InForce:
 
 
 def toggled(level: Level, audience: Level, shown: bool, scope: str) -> Level:
-    """The level after one cell was set to Show or Hide: Anyone implies Organization, so each acts on the other (S78)."""
+    """The level after one cell was set to Show or Hide: Anyone implies Organization, so each moves the other (S78)."""
     if shown:
         return max(level, audience)
     narrower = Level.ORGANIZATION if audience is Level.ANYONE and kind_of(scope) is Kind.MANAGED else Level.ONLY_YOU
     return min(level, narrower)
 
 
-def with_changes(log: Sequence[PolicyChange], version: int, changes: Iterable[Change]) -> tuple[list[PolicyChange], int]:
+def with_changes(
+    log: Sequence[PolicyChange], version: int, changes: Iterable[Change]
+) -> tuple[list[PolicyChange], int]:
     """The log as it would be after the changes, and its head."""
     after = list(log)
     for change in changes:
@@ -135,14 +137,16 @@ def with_undo(log: Sequence[PolicyChange], version: int, undone: Iterable[int]) 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of one account's fields for one audience: bits that close now, open now, wait for the owner's yes."""
+    """What becomes of an account's fields for one audience: bits that close now, open now, wait for the owner's yes."""
 
     narrows: int
     opens: int
     asks: int
 
 
-def fates(before: Gate, after: Gate, subject: Subject, declined_anyone: int = 0, declined_org: int = 0) -> tuple[Fate, Fate]:
+def fates(
+    before: Gate, after: Gate, subject: Subject, declined_anyone: int = 0, declined_org: int = 0
+) -> tuple[Fate, Fate]:
     """The fate of the account's fields for Anyone and for its organization, from one policy to another.
 
     `opens`: what comes back by undo, or as the owner's own earlier choice when a lock ends; nothing else ever opens.

@@ -255,6 +255,7 @@ FILLS: dict[str, tuple[str, ...]] = {
     "token": ("no-such-token",),
     "external_id": ("pub-answer-0", "no-such-event"),
     "client_id": ("no-such-app",),
+    "step": ("1",),
     "slug": ("alpha", "beta", "no-such-organization"),
     "file": ("1", "2"),
     "number": ("1",),

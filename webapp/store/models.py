@@ -9,7 +9,7 @@ from typing import Any
 
 import peewee as pw
 
-from webapp.store import models_admin, models_orgs
+from webapp.store import models_admin, models_matrix, models_orgs
 from webapp.store.models_base import Base
 
 ALL = 2**63 - 1
@@ -348,6 +348,7 @@ MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account,
     Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityDay, Crossing, PairCounter, Held,
     Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People, *models_orgs.MODELS, *models_admin.MODELS,
+    *models_matrix.MODELS,
 )  # fmt: skip
 
 # The tables of the other areas build on those above.

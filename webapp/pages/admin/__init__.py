@@ -13,6 +13,7 @@ SITE_TABS += [
     Tab("apps", "Apps", "admin.site_apps"),
 ]
 ORGANIZATION_TABS += [
+    Tab("matrix", "Default visibility", "admin.organization_matrix"),
     Tab("organization_apps", "Apps", "admin.organization_apps"),
 ]
 

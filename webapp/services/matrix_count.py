@@ -1,0 +1,146 @@
+"""Whom a change of policy touches, counted in the database: the dry run, and what a veto taken away would open.
+
+Accounts that the gate cannot tell apart are counted as one by a single aggregate statement; both gates, the one in
+force and the one to come, are then asked once for each of them. Counted are the levels of each account's own record:
+what links hold back and the private switch would tell an admin of either (D5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from policies import matrix
+from policies.terms import ANONYMOUS, Kind, Level, Settings, Subject, Viewer
+from policies.visibility import Gate
+from webapp.services.context import Context
+from webapp.store import matrix as store
+from webapp.store import people as people_store
+from webapp.store import people_cards as cards
+from webapp.store.matrix import Alike
+
+ANYONE, ORGANIZATION = Level.ANYONE, Level.ORGANIZATION
+_BATCH = 400
+
+
+@dataclass(slots=True)
+class Tally:
+    """Accounts of one kind by what becomes of one field for one audience. They add up to all accounts of the kind."""
+
+    narrows: int = 0
+    opens: int = 0
+    asks: int = 0
+    keeps: int = 0
+    same: int = 0
+
+    @property
+    def members(self) -> int:
+        return self.narrows + self.opens + self.asks + self.keeps + self.same
+
+
+@dataclass(slots=True)
+class Count:
+    """A dry run. `total`: each member once, by the first that is true of any field: now, asked, keeps, same.
+
+    fields: (kind, bit, audience) -> tally
+    """
+
+    total: Tally = field(default_factory=Tally)
+    fields: dict[tuple[Kind, int, Level], Tally] = field(default_factory=dict)
+
+
+def count(
+    ctx: Context, before: Gate, after: Gate, bits: Iterable[int], organization_id: int | None = None
+) -> Count:
+    """What becomes of the fields in `bits` of all members, or of one organization's, from one policy to the other."""
+    wanted = sorted(set(bits))
+    mask = sum(1 << bit for bit in wanted)
+    only = None
+    if organization_id is not None:
+        only = [domain for domain in sorted(after.claimed) if after.organization(domain) == organization_id]
+    result = Count()
+    for alike in store.count_alike(ctx.db, mask, after.claimed, only):
+        _add(result, before, after, alike, wanted, mask)
+    return result
+
+
+def _add(result: Count, before: Gate, after: Gate, alike: Alike, bits: Sequence[int], mask: int) -> None:
+    subject = _subject(alike)
+    kind = after.kind(alike.domain_id)
+    anyone, org = matrix.fates(before, after, subject, alike.declined_anyone, alike.declined_org)
+    moved = mask & moves(before, after, alike.domain_id)
+    declined = alike.declined_org
+    now = asked = kept = 0
+    for audience, fate in ((ANYONE, anyone), (ORGANIZATION, org)):
+        if audience is ORGANIZATION and kind is Kind.PERSONAL:
+            continue
+        asks = fate.asks if alike.is_active else 0
+        now |= (fate.narrows | fate.opens) & mask
+        asked |= asks & mask
+        keeps = (alike.chosen | declined) & moved & ~(fate.narrows | fate.opens | asks)
+        kept |= keeps
+        for bit in bits:
+            tally = result.fields.setdefault((kind, bit, audience), Tally())
+            if fate.narrows >> bit & 1:
+                tally.narrows += alike.n
+            elif fate.opens >> bit & 1:
+                tally.opens += alike.n
+            elif asks >> bit & 1:
+                tally.asks += alike.n
+            elif keeps >> bit & 1:
+                tally.keeps += alike.n
+            else:
+                tally.same += alike.n
+    total = result.total
+    if now:
+        total.narrows += alike.n
+    elif asked:
+        total.asks += alike.n
+    elif kept:
+        total.keeps += alike.n
+    else:
+        total.same += alike.n
+
+
+def moves(before: Gate, after: Gate, domain_id: int | None) -> int:
+    """Bits whose default or lock is another afterwards for accounts of this domain."""
+    was, now = before.timeline(domain_id).cur, after.timeline(domain_id).cur
+    return (was.anyone ^ now.anyone) | (was.org ^ now.org) | (was.lock_anyone ^ now.lock_anyone) | (
+        was.lock_org ^ now.lock_org
+    )  # fmt: skip
+
+
+def _subject(alike: Alike) -> Subject:
+    """An account of the kind that is counted. Fields that are not counted stand at nothing, and are not read."""
+    settings = Settings(
+        alike.base_version, alike.chosen, alike.chosen_anyone, alike.chosen_org, alike.cap_anyone, alike.cap_org
+    )
+    return Subject(0, 0, alike.domain_id, settings)
+
+
+def count_opened(ctx: Context, after: Gate) -> tuple[int, int]:
+    """(fields, members) that another gate than the one in force would open to somebody: for a veto taken away (D19).
+
+    Vetoes are functions, so every member is asked about: once as Anyone sees them, once as their own organization.
+    """
+    before = ctx.gate()
+    opened = members = last = 0
+    while ids := people_store.load_ids_after(ctx.db, last, _BATCH):
+        _, groups = cards.load_groups(ctx.db, ids)
+        for group in groups.values():
+            for member in (group.asked, *group.linked):
+                if member.silent and member is not group.asked:
+                    continue            # a silent account is asked about as itself
+                gained = _gained(before, after, group.subject(member))
+                opened += gained.bit_count()
+                members += bool(gained)
+        last = ids[-1]
+    return opened, members
+
+
+def _gained(before: Gate, after: Gate, subject: Subject) -> int:
+    organization = after.organization(subject.domain_id)
+    gained = 0
+    for viewer in (ANONYMOUS, *([Viewer(organizations=frozenset({organization}))] if organization else [])):
+        gained |= after.mask(viewer, subject) & ~before.mask(viewer, subject)
+    return gained
