@@ -123,7 +123,7 @@ def test_a_draft_is_the_admins_own_survives_and_is_seen_by_nobody(ctx: Context, 
 
 
 @pytest.mark.parametrize("sent", [
-    "", "cell", "cell:managed", "cell:managed:email", "cell:managed:email:anyone:maybe", "cell:managed:nose:anyone:show",
+    "", "cell", "cell:managed", "cell:managed:email", "cell:managed:email:anyone:maybe", "cell:managed:x:anyone:show",
     "cell:org:1:email:anyone:show", "cell:org#1:email:anyone:show", "cell:organization:email:anyone:show",
     "cell:managed:email:inherit", "cell:known:email:anyone:show", "lock:managed:email:wide", "lock:org:email:anyone",
     "lock:personal:email:organization", "drop:base:managed:email", "cell:personal:email:organization:show",

@@ -17,7 +17,16 @@ from huey import crontab
 from huey.api import Huey
 from huey.contrib.sql_huey import SqlStorage
 
-from webapp.services import accounts, domain_notices, domains, linking, mailer, organizations, people_index
+from webapp.services import (
+    accounts,
+    domain_notices,
+    domains,
+    linking,
+    mailer,
+    matrix_mail,
+    organizations,
+    people_index,
+)
 from webapp.services.context import Context
 
 log = logging.getLogger("vitrine.worker")
@@ -64,6 +73,7 @@ TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]]
     ("sweep_organizations", crontab(minute="47"), organizations.sweep),
     ("write_notices", crontab(minute="*"), domain_notices.write_notices),
     ("index_people", crontab(minute="*"), people_index.catch_up),
+    ("tell_offers", crontab(minute="*"), matrix_mail.tell_due),
 )
 
 

@@ -39,7 +39,7 @@ def apply(
         draft = store.load_draft(ctx.db, session.account_id, place.key)
         if draft is None or draft.revision != revision:
             raise Conflict("Your draft changed in another window.", "It is shown as it is now: look and apply again.")
-        if pages.meanwhile(place, log, seen):
+        if seen < draft.based_on or pages.meanwhile(place, log, seen):
             raise Conflict(MEANWHILE, MEANWHILE_FIX)
         changes = effective(InForce(ctx.gate(version).base, log), load_changes(draft))
         store.drop_draft(ctx.db, session.account_id, place.key)
@@ -76,7 +76,7 @@ def undo(ctx: Context, session: Session, place: Place, step_id: int, now: int, *
         step = store.load_step(ctx.db, place.key, step_id)
         if step is None or step.undone_at is not None:
             raise NotFound
-        if pages.meanwhile(place, log, seen):
+        if seen < step.last_version or pages.meanwhile(place, log, seen):
             raise Conflict(MEANWHILE, "Look at the new dry run, then undo again.")
         live = pages.live_changes(log, step)
         for change in live:

@@ -14,10 +14,11 @@ from policies import holding
 from policies.errors import Conflict, Invalid, Refused
 from policies.terms import ALL, ANONYMOUS, Field, Kind, Level, Settings, Subject, Viewer, Why
 from policies.visibility import Gate, explain
-from webapp.services import editing, grants, people_index
+from webapp.services import editing, grants, people_index, visibility_offers
 from webapp.services.context import Context
 from webapp.services.links import load_links
 from webapp.services.notes import avatar_view
+from webapp.services.visibility_offers import CHANGED, CHANGED_FIX
 from webapp.services.visibility_views import (
     LEVELS,
     NAMES,
@@ -35,8 +36,6 @@ from webapp.store import accounts as accounts_store
 from webapp.store import audit, policy, profiles, records
 
 LEVEL, WAS = "level-", "was-"
-CHANGED = "This changed in another window after you opened it here."
-CHANGED_FIX = "What holds now is shown. Choose again if you want something else."
 
 #: What stands under the name of a section, which has no single value.
 _SECTIONS: Mapping[str, str] = {
@@ -58,18 +57,19 @@ class Acts:
     """What was sent, read and checked, but not yet allowed.
 
     levels: field -> (level asked for, level the page showed, or None where it did not say)
-    defaults, accepted: field -> the level the page said that it would get
+    defaults, accepted: field -> the level the page said that it would get; declined: field -> the level offered
     """
 
     levels: Mapping[str, tuple[Level, Level | None]]
     defaults: Mapping[str, Level]
     accepted: Mapping[str, Level]
+    declined: Mapping[str, Level]
 
 
 def read_acts(ctx: Context, form: Mapping[str, str], accepted: Sequence[str] = ()) -> Acts:
-    """The acts in a form: `level-<field>` with `was-<field>`, or `default` with "field:level …", or `accepted` alike.
+    """The acts in a form: `level-<field>` with `was-<field>`, or "field:level …" in `default`, `accepted`, `declined`.
 
-    A button for defaults or for accepting does what it says and nothing else: radios sent beside it do not count.
+    Such a button does what it says and nothing else: radios sent beside it do not count.
     Other keys are passed over (T67). Errors: Invalid for a field or level that does not exist.
     """
     bit = ctx.gate().bit
@@ -88,8 +88,9 @@ def read_acts(ctx: Context, form: Mapping[str, str], accepted: Sequence[str] = (
 
     levels: dict[str, tuple[Level, Level | None]] = {}
     defaults = pairs(form.get("default", "").split())
-    taken = pairs(accepted)
-    if not defaults and not taken and "accept" not in form:
+    declined = pairs(form.get("declined", "").split())
+    taken = {} if declined else pairs(accepted)
+    if not declined and not defaults and not taken and "accept" not in form:
         for key, name in form.items():
             if key.startswith(LEVEL):
                 field = key.removeprefix(LEVEL)
@@ -97,7 +98,7 @@ def read_acts(ctx: Context, form: Mapping[str, str], accepted: Sequence[str] = (
                 levels[field] = (level(field, name), None if was is None else level(field, was))
     if errors:
         raise Invalid(errors)
-    return Acts(levels, defaults, taken)
+    return Acts(levels, {} if declined else defaults, taken, declined)
 
 
 def save(ctx: Context, viewer: Viewer, acts: Acts, now: int) -> bool:
@@ -110,10 +111,13 @@ def save(ctx: Context, viewer: Viewer, acts: Acts, now: int) -> bool:
     with ctx.db.transaction():
         standing = editing.stand(ctx, viewer, viewer.account_id, lock=True)
         gate, subject = standing.gate, standing.subject
+        if acts.declined:
+            return visibility_offers.decline(ctx, gate, subject, acts.declined, now)
         settings, done = _carry_out(gate, subject, acts)
         if not done:
             return False
         records.save(ctx.db, subject.account_id, settings, {})
+        visibility_offers.forget(ctx, gate, subject, done)
         if holding.is_anchor(subject):
             records.free_links(ctx.db, subject.account_id)
         levels = gate.levels(_after(subject, settings))
@@ -175,7 +179,8 @@ def open_page(ctx: Context, viewer: Viewer, looked_as: str = "", problem: str = 
     values = profiles.load_values(ctx.db, subject.account_id, profiles.COLUMNS)[0]
     since = policy.load_locked(ctx.db, organization_id)
     cleared = _all_cleared(gate, subject)
-    levels, defaults, pending = gate.levels(subject), gate.levels(cleared), gate.pending(subject)
+    levels, defaults = gate.levels(subject), gate.levels(cleared)
+    pending = visibility_offers.open_offers(ctx, gate, subject)
     fields = [field for field in gate.fields if field.name in gate.bit]
     rows = tuple([
         _row(gate, subject, field, levels[field.name], defaults[field.name], pending.get(field.name),
@@ -183,6 +188,7 @@ def open_page(ctx: Context, viewer: Viewer, looked_as: str = "", problem: str = 
         for field in fields
     ])  # fmt: skip
     label = {field.name: field.label for field in fields}
+    reasons = visibility_offers.reasons(ctx, gate, subject, pending, organization)
     linked = not holding.is_anchor(subject)
     return VisibilityPage(
         handle=own.handle,
@@ -193,7 +199,7 @@ def open_page(ctx: Context, viewer: Viewer, looked_as: str = "", problem: str = 
         private=subject.private,
         rows=rows,
         offers=tuple([
-            Offer(f"{name}:{name_of(level)}", label[name], words_of(levels[name]), words_of(level))
+            Offer(f"{name}:{name_of(level)}", label[name], words_of(levels[name]), words_of(level), *reasons[name])
             for name, level in pending.items()
         ]),
         changes=tuple([

@@ -73,12 +73,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A widening that waits for the owner: `key` is what accepting it sends, exactly this field and level (D11)."""
+    """A widening that waits for the owner: `key` is what accepting or declining it sends, this field and level (D11).
+
+    reason: what would open it, "" where that is not one thing; `since`: when that was
+    """
 
     key: str
     label: str
     now_words: str
     level_words: str
+    reason: str = ""
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

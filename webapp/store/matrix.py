@@ -273,3 +273,14 @@ def forget_declined(db: Database, account_id: int, bits: Sequence[int]) -> None:
             f"DELETE FROM visibility_decline WHERE account_id = ? AND bit IN ({marks(len(bits))})",
             (account_id, *bits),
         )
+
+
+def load_latest(db: Database, scopes: Sequence[str]) -> list[Entry]:
+    """The latest change in force of each cell and lock of these scopes, and of a domain among them."""
+    rows = db.rows(
+        "SELECT version, op, scope, bit, level, value, actor_id, at FROM policy_change WHERE version IN ("
+        " SELECT MAX(version) FROM policy_change WHERE op IN ('cell', 'lock', 'domain') AND undone_at IS NULL"
+        f" AND scope IN ({marks(len(scopes))}) GROUP BY op, scope, bit)",
+        scopes,
+    )
+    return [Entry(*row) for row in rows]
