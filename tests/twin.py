@@ -259,6 +259,7 @@ FILLS: dict[str, tuple[str, ...]] = {
     "slug": ("alpha", "beta", "no-such-organization"),
     "file": ("1", "2"),
     "number": ("1",),
+    "member": (f"id0001{'x' * 20}", "no-such-member"),
 }
 #: Query strings that are asked besides none.
 QUERIES = ("?source=forum&kind=answer", "?source=school", "?kind=no-such-kind", "?cursor=zzz", "?as=anyone")

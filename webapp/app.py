@@ -25,6 +25,7 @@ from webapp.pages import (
     admin,
     apps,
     auth,
+    claims,
     consent,
     edit,
     errors,
@@ -50,8 +51,10 @@ from webapp.store.database import Database
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
-PAGES = (system, sitemap, front, media, people, profile, auth, security, edit, visibility, linking, leaving, admin,
-         apps, consent)
+PAGES = (
+    system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, admin,
+    apps, consent,
+)
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
 APIS = (reads, ingest, oauth)
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as Redirect
 from policies.errors import Conflict, Invalid
 from webapp.pages import _login, _request, _response, _steps, guards, linking
 from webapp.pages._next import safe_next
-from webapp.services import accounts, recovery, sessions, signup, throttle, tokens
+from webapp.services import accounts, claims, recovery, sessions, signup, throttle, tokens
 from webapp.services.throttle import TooMany
 from webapp.services.tokens import LinkGone
 
@@ -130,7 +130,10 @@ def _verify_form(errors: dict[str, str], typed: dict[str, Any], status: int = 20
     step = signup.open_step(_request.context(), _request.now(), key, mark=mark, name=name)
     if typed["handle"] is None:
         typed = {**typed, "handle": step.handle}
-    return _response.page("auth/verify.html", status, step=step, errors=errors, typed=typed, terms=_terms())
+    return _response.page(
+        "auth/verify.html", status, step=step, errors=errors, typed=typed, terms=_terms(),
+        offers=claims.offers_at_signup(_request.context(), key, _request.now()),
+    )
 
 
 # Log in and out ------------------------------------------------------------------------------------------------------

@@ -179,6 +179,11 @@ def open_link(ctx: Context, token: str, now: int) -> Proof | None:
     return tokens.open_token(ctx, "signup", token, now) or tokens.open_token(ctx, "invite", token, now)
 
 
+def proved_address(ctx: Context, key: str, now: int) -> Address:
+    """The address that an opened sign-up link proves. Errors: LinkGone."""
+    return emails.parse(_proof(ctx, key, now).detail["email"])
+
+
 _TAKEN = "That handle is not available. Choose another one."
 
 

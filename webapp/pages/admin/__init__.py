@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from webapp.pages.admin import _front, apps, matrix, overview, site, sources
+from webapp.pages.admin import _front, apps, matrix, members, overview, site, sources
 from webapp.pages.admin._frame import ORGANIZATION_TABS, SITE_TABS, Tab, blueprint
 
 SITE_TABS += [
     Tab("overview", "Overview", "admin.overview"),
+    Tab("members", "Members", "admin.members"),
     Tab("matrix", "Default visibility", "admin.matrix"),
     Tab("sources", "Sources", "admin.sources"),
     Tab("site", "Site", "admin.site"),
@@ -17,4 +18,4 @@ ORGANIZATION_TABS += [
     Tab("organization_apps", "Apps", "admin.organization_apps"),
 ]
 
-__all__ = ["_front", "apps", "blueprint", "matrix", "overview", "site", "sources"]
+__all__ = ["_front", "apps", "blueprint", "matrix", "members", "overview", "site", "sources"]

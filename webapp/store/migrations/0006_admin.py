@@ -17,8 +17,7 @@ CREATE TABLE source_hour(
   PRIMARY KEY (source_id, hour)
 );
 CREATE INDEX account_handle_order ON account(handle $C);
-CREATE INDEX account_public_name ON account(lower(public_name) $C);
-CREATE INDEX account_state ON account(state, id) WHERE state <> 'unclaimed';
+CREATE INDEX account_state ON account(state, id);
 CREATE INDEX identity_email ON identity(email_key) WHERE email_key IS NOT NULL;
 CREATE INDEX audit_event ON audit(event, id);
 CREATE INDEX audit_organization ON audit(organization_id, id) WHERE organization_id IS NOT NULL;
@@ -34,7 +33,7 @@ POSTGRESQL = (
     "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
     "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit EXECUTE FUNCTION audit_refuse()",
 )
-DOWN = ("audit_organization", "audit_event", "identity_email", "account_state", "account_public_name",
+DOWN = ("audit_organization", "audit_event", "identity_email", "account_state",
         "account_handle_order")
 
 

@@ -1,0 +1,64 @@
+"""Unclaimed accounts and how they become somebody's (D21). SQL only; who may, and with which proof: the service."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from webapp.store.database import Database
+
+
+class Unclaimed(NamedTuple):
+    """An account that an import made and nobody has claimed."""
+
+    id: int
+    public_id: str
+    handle: str
+
+
+def find(db: Database, public_id: str) -> Unclaimed | None:
+    row = db.row("SELECT id, public_id, handle FROM account WHERE public_id = ? AND state = 'unclaimed'", (public_id,))
+    return None if row is None else Unclaimed._make(row)
+
+
+def load(db: Database, account_id: int) -> Unclaimed | None:
+    row = db.row("SELECT id, public_id, handle FROM account WHERE id = ? AND state = 'unclaimed'", (account_id,))
+    return None if row is None else Unclaimed._make(row)
+
+
+def find_by_address(db: Database, email_key: str) -> list[tuple[str, str, str]]:
+    """(public id, handle, label of the source) of unclaimed accounts that a source gave this address for."""
+    return [
+        (row[0], row[1], row[2])
+        for row in db.rows(
+            "SELECT a.public_id, a.handle, s.label FROM identity i JOIN account a ON a.id = i.account_id"
+            " JOIN source s ON s.id = i.source_id WHERE i.email_key = ? AND a.state = 'unclaimed'"
+            " ORDER BY a.id, s.label LIMIT 20",
+            (email_key,),
+        )
+    ]
+
+
+def load_source_labels(db: Database, account_id: int) -> list[str]:
+    """The sources that know the account."""
+    return [
+        row[0]
+        for row in db.rows(
+            "SELECT DISTINCT s.label FROM identity i JOIN source s ON s.id = i.source_id WHERE i.account_id = ?"
+            " ORDER BY s.label LIMIT 20",
+            (account_id,),
+        )
+    ]
+
+
+def claim(
+    db: Database, account_id: int, now: int, *, email: str, email_key: str, domain_id: int, password_hash: str,
+    terms: str,
+) -> bool:
+    """Make it somebody's; False if somebody was faster, or the address became another account's in between."""
+    cursor = db.execute(
+        "UPDATE account SET state = 'active', state_at = ?, email = ?, email_key = ?, email_verified_at = ?,"
+        " domain_id = ?, password_hash = ?, terms_version = ?, terms_at = ?, row_version = row_version + 1"
+        " WHERE id = ? AND state = 'unclaimed' AND NOT EXISTS (SELECT 1 FROM account o WHERE o.email_key = ?)",
+        (now, email, email_key, now, domain_id, password_hash, terms, now, account_id, email_key),
+    )
+    return bool(cursor.rowcount == 1)
