@@ -19,6 +19,7 @@ from huey.contrib.sql_huey import SqlStorage
 
 from webapp.services import (
     accounts,
+    closing,
     domain_notices,
     domains,
     linking,
@@ -72,6 +73,7 @@ TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]]
     ("recheck_domains", crontab(minute="27"), domains.recheck),
     ("sweep_organizations", crontab(minute="47"), organizations.sweep),
     ("write_notices", crontab(minute="*"), domain_notices.write_notices),
+    ("delete_accounts", crontab(minute="37"), closing.delete_due),
     ("index_people", crontab(minute="*"), people_index.catch_up),
     ("tell_offers", crontab(minute="*"), matrix_mail.tell_due),
 )

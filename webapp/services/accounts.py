@@ -16,6 +16,7 @@ from webapp.services import (
     passwords,
     people_index,
     recovery,
+    returning,
     sessions,
     signup,
     throttle,
@@ -46,7 +47,8 @@ class SecurityView:
 def log_in(ctx: Context, now: int, *, email: str, password: str, remote: str, device: str = "", terms: str = "") -> str:
     """Log in by password and return the id for the cookie. `terms`: the version that the page's notice named.
 
-    Errors: Invalid (`email` form only; `password` for everything else), TooMany: then a mailed link still works (T8).
+    Errors: Invalid (`email` form only; `password` for everything else), TooMany: then a mailed link still works (T8);
+    IsClosing for the right password of an account that waits for its deletion (D22).
     """
     address = emails.parse(email)
     throttle.take(
@@ -55,7 +57,7 @@ def log_in(ctx: Context, now: int, *, email: str, password: str, remote: str, de
     )
     account = accounts.find_by_email(ctx.db, address.key)
     matches = passwords.verify(account.password_hash if account else None, password)
-    if account is None or not matches or not account.may_log_in:
+    if account is None or not matches or not (account.may_log_in or returning.may_return(account)):
         raise Invalid({"password": NO_MATCH})
     new_hash = old_hash = account.password_hash or ""
     if passwords.is_outdated(old_hash):
@@ -64,14 +66,19 @@ def log_in(ctx: Context, now: int, *, email: str, password: str, remote: str, de
         # A reset ends every session: one that begins with the password of before it would outlive it (T2).
         accounts.lock(ctx.db, account.id, shared=True)
         present = accounts.load(ctx.db, account.id)
-        if present is None or not present.may_log_in or not _is_still(present, old_hash, password):
+        if present is None or not _is_still(present, old_hash, password):
+            raise Invalid({"password": NO_MATCH})
+        if not (present.may_log_in or returning.may_return(present)):
             raise Invalid({"password": NO_MATCH})
         throttle.forget(ctx, throttle.LOGIN_ACCOUNT, address.key)
         throttle.give_back(ctx, throttle.LOGIN_REMOTE, remote)
         if new_hash != old_hash:
             accounts.rehash_password(ctx.db, account.id, old_hash, new_hash)
         recovery.accept_terms(ctx, account, terms, now)
-        return sessions.start(ctx, account.id, now, device=device, way="password")
+        if present.may_log_in:
+            return sessions.start(ctx, account.id, now, device=device, way="password")
+        key = returning.begin(ctx, present, now, proved=True)
+    raise returning.IsClosing(key)
 
 
 def confirm_password(ctx: Context, now: int, session: Session, password: str) -> str:

@@ -11,12 +11,18 @@ from typing import Any
 
 from policies.errors import NotFound, Refused
 from policies.terms import State
-from webapp.services import grants, link_mail, link_verbs, mailer, people_index, texts
+from webapp.services import accounts as verbs
+from webapp.services import grants, link_mail, link_verbs, linking, mailer, people_index, texts
 from webapp.services.context import Context
+from webapp.services.erasing import delete_due
+from webapp.services.returning import cancel_deletion
+from webapp.services.sessions import Session
 from webapp.store import audit, closing, links, proofs
 from webapp.store import sessions as session_store
 from webapp.store.closing import Standing
 from webapp.store.profiles import Group
+
+__all__ = ["GRACE_DAYS", "ask_deletion", "cancel_deletion", "day_of", "deactivate", "delete_due", "reactivate"]
 
 #: Days between asking for deletion and deletion.
 GRACE_DAYS = 14
@@ -62,6 +68,26 @@ def reactivate(ctx: Context, account_id: int, now: int, *, by: int) -> None:
         audit.record(ctx.db, "account:reactivate", now, actor_id=by, subject_id=account_id)
         if account.closes_at is None:
             _tell(ctx, account, "account_reactivated", now, link=mailer.link(ctx, "/login"))
+
+
+def ask_deletion(ctx: Context, session: Session, now: int) -> int:
+    """The owner asks for deletion: closed to everybody at once, deleted when the days of grace are over; that moment.
+
+    Until then a log-in offers to keep the account (returning.py). Errors: Refused (rule_recent_password, rule_is_open,
+    rule_primary_closes_last: the owner first picks another primary or dissolves the group), NotFound.
+    """
+    verbs.require_recent(session, now)
+    account_id, due = session.account_id, now + GRACE
+    with ctx.db.transaction():
+        group, account = _lock(ctx, account_id)
+        if account.state != State.ACTIVE:
+            raise Refused("rule_is_open", "This account is closed already.")
+        linking.check_may_close(ctx, account_id)
+        closing.set_state(ctx.db, account_id, State.CLOSING, now, due)
+        _shut(ctx, group, account_id, now)
+        audit.record(ctx.db, "account:close", now, actor_id=account_id, subject_id=account_id, due=due)
+        _tell(ctx, account, "account_closing", now, day=day_of(due), link=mailer.link(ctx, "/login"))
+    return due
 
 
 def day_of(moment: int) -> str:

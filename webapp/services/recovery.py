@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.services import emails, grants, link_mail, mailer, passwords, sessions, signup, throttle, tokens
+from webapp.services import emails, grants, link_mail, mailer, passwords, returning, sessions, signup, throttle, tokens
 from webapp.services.context import Context
 from webapp.services.tokens import LinkGone
 from webapp.store import accounts, audit, proofs
@@ -23,13 +23,17 @@ def ask_link(ctx: Context, now: int, purpose: str, *, email: str, remote: str) -
     throttle.take(ctx, now, (throttle.MAIL_ADDRESS, address.key), (throttle.MAIL_REMOTE, remote))
     with ctx.db.transaction():
         account = accounts.find_by_email(ctx.db, address.key)
-        usable = account if account is not None and account.may_log_in else None
+        is_closing = account is not None and returning.may_return(account)
+        may_enter = account is not None and (account.may_log_in or (is_closing and purpose == "login"))
+        usable = account if may_enter else None
         token = tokens.issue(
             ctx, purpose, now, email_key=address.key, account_id=usable.id if usable else None
         )
         if usable is not None:
             link = mailer.link(ctx, _PAGES[purpose], token=token)
             mailer.queue(ctx, usable.email or "", purpose, now, handle=usable.handle, link=link)
+        elif is_closing:
+            mailer.queue(ctx, address.email, "account_waits", now, link=mailer.link(ctx, "/login/link"))
         elif account is not None:
             mailer.queue(ctx, address.email, "not_usable", now)
         else:
@@ -38,20 +42,25 @@ def ask_link(ctx: Context, now: int, purpose: str, *, email: str, remote: str) -
 
 def open_step(ctx: Context, now: int, purpose: str, key: str) -> str:
     """The handle of the account that an opened link leads into. Errors: LinkGone."""
-    return _account(ctx, _proof(ctx, purpose, key, now)).handle
+    return _account(ctx, _proof(ctx, purpose, key, now), may_return=purpose == "login").handle
 
 
 def finish_login(ctx: Context, now: int, key: str, *, device: str = "", terms: str = "") -> str:
     """Log in by a mailed link and return the id for the cookie. No password was typed: nothing counts as recent.
 
-    Errors: LinkGone.
+    Errors: LinkGone; IsClosing where the account waits for its deletion (D22).
     """
     proof = _proof(ctx, "login", key, now)
-    account = _account(ctx, proof)
+    account = _account(ctx, proof, may_return=True)
     with ctx.db.transaction():
+        accounts.lock(ctx.db, account.id, shared=True)      # a reset at the same moment is waited for
+        account = _account(ctx, proof, may_return=True)
         tokens.use(ctx, proof, now)
         accept_terms(ctx, account, terms, now)
-        return sessions.start(ctx, account.id, now, device=device, proved=False, way="link")
+        if account.may_log_in:
+            return sessions.start(ctx, account.id, now, device=device, proved=False, way="link")
+        closing_key = returning.begin(ctx, account, now, proved=False)
+    raise returning.IsClosing(closing_key)
 
 
 def finish_reset(ctx: Context, now: int, key: str, password: str) -> None:
@@ -93,9 +102,12 @@ def _proof(ctx: Context, purpose: str, key: str, now: int) -> Proof:
     return proof
 
 
-def _account(ctx: Context, proof: Proof) -> Login:
-    """The account of a proof, if it may still be logged in to under the address that the link went to (T26)."""
+def _account(ctx: Context, proof: Proof, *, may_return: bool = False) -> Login:
+    """The account of a proof, if it may still be logged in to under the address that the link went to (T26), or with
+    `may_return` be kept from its deletion."""
     account = accounts.load(ctx.db, proof.account_id or 0)
-    if account is None or not account.may_log_in or account.email_key != proof.email_key:
+    if account is None or account.email_key != proof.email_key:
+        raise LinkGone
+    if not account.may_log_in and not (may_return and returning.may_return(account)):
         raise LinkGone
     return account

@@ -68,7 +68,10 @@ def ask(ctx: Context, now: int, *, email: str, name: str, remote: str) -> tuple[
             )
         else:
             tokens.issue(ctx, "login", now, email_key=address.key)      # never mailed: it keeps the work equal
-            mailer.queue(ctx, address.email, "not_usable", now)
+            if account.state == State.CLOSING:
+                mailer.queue(ctx, address.email, "account_waits", now, link=mailer.link(ctx, "/login/link"))
+            else:
+                mailer.queue(ctx, address.email, "not_usable", now)
     return checked, mark
 
 

@@ -40,3 +40,9 @@ def load_due(db: Database, now: int, limit: int) -> list[int]:
         (now, limit),
     )
     return [row[0] for row in rows]
+
+
+def lock_sources(db: Database) -> None:
+    """Nothing is recorded of any source until the transaction ends. Before the link guard and every account's row."""
+    if db.dialect == "postgresql":      # a SQLite transaction holds the write lock already
+        db.rows("SELECT id FROM source ORDER BY id FOR NO KEY UPDATE")
