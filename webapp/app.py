@@ -27,6 +27,7 @@ from webapp.pages import (
     auth,
     claims,
     consent,
+    data,
     edit,
     errors,
     front,
@@ -52,8 +53,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: The page areas; each module holds one `blueprint`.
 PAGES = (
-    system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, admin,
-    apps, consent,
+    system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, data,
+    admin, apps, consent,
 )
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
 APIS = (reads, ingest, oauth)

@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response as Redirect
 from policies.errors import Conflict, Invalid
 from webapp.pages import _login, _request, _response, _steps, guards, linking
 from webapp.pages._next import safe_next
-from webapp.services import accounts, claims, recovery, sessions, signup, throttle, tokens
+from webapp.services import accounts, claims, recovery, returning, sessions, signup, throttle, tokens
+from webapp.services.returning import IsClosing
 from webapp.services.throttle import TooMany
 from webapp.services.tokens import LinkGone
 
@@ -162,7 +163,35 @@ def log_in() -> Answer:
         return _login_form(error.errors, email, 422)
     except TooMany as error:
         return _steps.too_many(error, _login_form({"": str(error)}, email))
+    except IsClosing as error:
+        return offer_to_keep(error.key)
     return enter(raw_id, safe_next(request.form.get("next"), ""))
+
+
+def offer_to_keep(key: str) -> Answer:
+    """The account waits for its deletion (D22): the page that asks whether to keep it, in place of a session."""
+    _steps.remember(returning.PURPOSE, key)
+    return _response.see_other("/login/closing")
+
+
+@blueprint.get("/login/closing")
+@guards.public
+@_steps.link_page("/login")
+def closing_page() -> Answer:
+    """Keep the account or leave it to its deletion. It opens in the browser that has just logged in."""
+    key = _steps.opened(returning.PURPOSE)
+    if key is None:
+        return _response.see_other("/login")
+    return _response.page("auth/closing.html", step=returning.open_step(_request.context(), key, _request.now()))
+
+
+@blueprint.post("/login/closing")
+@guards.public
+@_steps.link_page("/login")
+def keep_account() -> Answer:
+    """Nothing is deleted; the browser is logged in."""
+    key = _steps.require_opened(returning.PURPOSE)
+    return enter(returning.cancel_deletion(_request.context(), key, _request.now(), device=_device()))
 
 
 def _login_form(errors: dict[str, str], email: str, status: int = 200) -> Response:
@@ -227,11 +256,13 @@ def open_login_link() -> Answer:
 def finish_login_link() -> Answer:
     """Log in by the opened link."""
     key = _steps.require_opened("login")
-    return enter(
-        recovery.finish_login(
+    try:
+        raw_id = recovery.finish_login(
             _request.context(), _request.now(), key, device=_device(), terms=request.form.get("terms", "")
         )
-    )
+    except IsClosing as error:
+        return offer_to_keep(error.key)
+    return enter(raw_id)
 
 
 @blueprint.get("/reset")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from policies.terms import Relation, State, Viewer
 from policies.visibility import Gate
@@ -33,10 +34,32 @@ def latest_notes(
     found = store.load_notes(ctx.db, receivers, within, limit)
     if not found:
         return ()
+    notes = []
+    for (message, at, _), face in zip(found, shown_faces(ctx, gate, viewer, [row[2] for row in found]), strict=True):
+        if face is None:
+            notes.append(KudosNote(message, at))
+        else:
+            notes.append(KudosNote(message, at, face.name, face.url, avatar_view(face.name, face.avatar)))
+    return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Somebody as this viewer may see them: shown name, page, key of the picture if it is shown."""
+
+    name: str
+    url: str
+    avatar: str | None
+
+
+def shown_faces(
+    ctx: Context, gate: Gate, viewer: Viewer, groups: Sequence[Group | None]
+) -> list[Face | None]:
+    """The profiles that stand for the asked accounts of these groups, None for "A member". One statement."""
     bit = gate.bit
     faces: list[Member | None] = []
     named, pictured = [], []
-    for _, _, group in found:
+    for group in groups:
         face, mask = _face(gate, viewer, group)
         faces.append(face)
         if face is not None and mask >> bit["full_name"] & 1:
@@ -44,15 +67,14 @@ def latest_notes(
         if face is not None and mask >> bit["avatar"] & 1:
             pictured.append(face.id)
     values = load_faces(ctx.db, [face.id for face in faces if face is not None], named, pictured)
-    notes = []
-    for (message, at, _), face in zip(found, faces, strict=True):
+    shown: list[Face | None] = []
+    for face in faces:
         if face is None or face.id not in values:
-            notes.append(KudosNote(message, at))
+            shown.append(None)
             continue
         public_name, full_name, key = values[face.id]
-        name = gate.display_name(full_name, public_name)
-        notes.append(KudosNote(message, at, name, f"/u/{face.handle}", avatar_view(name, key)))
-    return tuple(notes)
+        shown.append(Face(gate.display_name(full_name, public_name), f"/u/{face.handle}", key))
+    return shown
 
 
 def _face(gate: Gate, viewer: Viewer, group: Group | None) -> tuple[Member | None, int]:
