@@ -41,7 +41,9 @@ REMOTE = "192.0.2.9"
 #: Where an id of a deleted account may stand: what it was, and the log of what was done.
 LEFT = {("handle", "account_id"), ("audit", "actor_id"), ("audit", "subject_id"), ("account", "id")}
 #: Emptied in another way: the link by unlinking, the directory by its refresh, consents by grants.revoke_all_of.
-ELSEWHERE = {("account", "primary_id"), ("people", "profile_id"), ("app_grant", "account_id")}
+ELSEWHERE = {
+    ("account", "primary_id"), ("account", "wants_secondary"), ("people", "profile_id"), ("app_grant", "account_id"),
+}  # fmt: skip
 #: Admins' acts: who did what to the rules of the site stays known to its operators.
 ACTS = {("policy_change", "actor_id")}
 
@@ -100,10 +102,14 @@ def columns_of(db: Database) -> list[tuple[str, str]]:
     named = (
         "account", "receiver", "giver", "actor_id", "subject_id", "primary_id", "owner_id", "profile_id", "invited_by",
     )  # fmt: skip
-    return sorted(
+    found = {
         (table, column) for table, column in pairs
         if any(word in column for word in named) and not table.startswith(("queue_", "people_words", "sqlite_"))
-    )
+    }
+    if db.dialect == "sqlite":
+        for table in tables:
+            found |= {(table, key[3]) for key in db.rows(f"PRAGMA foreign_key_list({table})") if key[2] == "account"}
+    return sorted(found)
 
 
 def left_of(db: Database, account_id: int) -> set[tuple[str, str]]:

@@ -30,6 +30,7 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("DELETE FROM held WHERE account_id = ?", 1),
     ("DELETE FROM activity_day WHERE account_id = ?", 1),
     ("DELETE FROM crossing WHERE account_id = ?", 1),
+    ("DELETE FROM badge_revoked WHERE account_id = ?", 1),
     # Ways in, and what it was.
     ("DELETE FROM login_session WHERE account_id = ?", 1),
     ("DELETE FROM proof WHERE account_id = ? OR other_account_id = ?", 2),
