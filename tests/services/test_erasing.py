@@ -45,7 +45,7 @@ ELSEWHERE = {
     ("account", "primary_id"), ("account", "wants_secondary"), ("people", "profile_id"), ("app_grant", "account_id"),
 }  # fmt: skip
 #: Admins' acts: who did what to the rules of the site stays known to its operators.
-ACTS = {("policy_change", "actor_id")}
+ACTS = {("policy_change", "actor_id"), ("policy_step", "actor_id"), ("policy_step", "undone_by")}
 
 
 def state(ctx: Context, account_id: int) -> str:
