@@ -16,7 +16,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp.api import ingest, oauth, reads
+from webapp.api import docs, ingest, oauth, reads
 from webapp.config import Config
 from webapp.pages import (
     _headers,
@@ -54,7 +54,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The page areas; each module holds one `blueprint`.
 PAGES = (
     system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, data,
-    admin, apps, consent,
+    admin, apps, consent, docs,
 )
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
 APIS = (reads, ingest, oauth)
