@@ -16,7 +16,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from tests import worlds
-from tests.twin import SAFE, Answer, Ask, Stock, World, _fillings, asks
+from tests.twin import SAFE, Answer, Ask, Stock, World, asks, fillings
 from tests.worlds import BY_HANDLE, NEVER, OUTSIDERS, canary
 
 EVIL = "evil.example"
@@ -43,7 +43,7 @@ def routes(world: World, *, safe: bool) -> Iterator[tuple[str, str]]:
     adapter = world.app.url_map.bind("localhost")
     for rule in world.app.url_map.iter_rules():
         methods = {m for m in rule.methods or () if (m in SAFE) == safe and m != "OPTIONS"}
-        values = next(_fillings(rule, ["stranger"]))
+        values = next(fillings(rule, ["stranger"]))
         for method in sorted(methods):
             yield method, adapter.build(rule.endpoint, values, method=method)
 
@@ -176,7 +176,7 @@ def test_t60_t71_changing_others_answers_as_for_an_unknown_handle(stock: Stock, 
                 continue
             answers = {}
             for handle in ("pub", "prv", "nobody-box", "nobody-off", NEVER):
-                values = next(_fillings(rule, [handle]))
+                values = next(fillings(rule, [handle]))
                 path = adapter.build(rule.endpoint, values, method=method)
                 answer = world.ask(viewer, Ask(path, method), data={"csrf_token": token, "bio": "mine", "seen": "x"})
                 answers[handle] = (answer.status, answer.body.replace(handle.encode(), b"HANDLE"))

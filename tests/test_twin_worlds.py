@@ -19,8 +19,9 @@ from jinja2 import ChoiceLoader, DictLoader
 from policies.errors import Refused
 from policies.terms import Viewer
 from tests import worlds
-from tests.twin import Answer, Ask, Crawl, Stock, World, asks, compare, crawl, etags_of
+from tests.twin import Ask, Crawl, Stock, World, asks, compare, crawl, etags_of
 from tests.worlds import NEVER, OUTSIDERS, canary
+from webapp.ops.twin import renamed
 from webapp.services import avatars, notes, profiles
 from webapp.services.opening import OpenProfile
 from webapp.services.views import AvatarView, ProfileView, StatView
@@ -241,19 +242,10 @@ def test_t52_hidden_whole_gone_and_never_there_answer_alike(stock: Stock, viewer
 
 
 def _renamed(answers: Crawl, handle: str) -> Crawl:
-    """The crawl as if it had asked for `nobody-xxx`: the handles are equally long, so nothing else moves."""
-    new, key, number = "nobody-xxx", handle.replace("-", ""), worlds.public_id(handle)
-
-    def text(value: str) -> str:
-        return value.replace(handle, new).replace(key, "nobodyxxx").replace(number, worlds.public_id("xxx"))
-
-    def answer(a: Answer) -> Answer:
-        return replace(
-            a, headers=tuple((n, text(v)) for n, v in a.headers), raw=b"", asked_for="",
-            body=a.body.replace(handle.encode(), new.encode()).replace(key.encode(), b"nobodyxxx"),
-        )  # fmt: skip
-
-    return {replace(ask, path=text(ask.path)): answer(a) for ask, a in answers.items()}
+    """The crawl as if it had asked for `nobody-xxx`."""
+    return renamed(answers, {
+        handle: "nobody-xxx", handle.replace("-", ""): "nobodyxxx", worlds.public_id(handle): worlds.public_id("xxx"),
+    })
 
 
 # Planted leaks ------------------------------------------------------------------------------------------------------

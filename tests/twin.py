@@ -1,91 +1,39 @@
-"""The twin-world harness: crawl the whole application as one viewer, twice, and name every byte that differs.
+"""The twin worlds of the tests: copies of one database with one hidden thing changed, and what is asked of them.
 
-World 2 is a copy of world 1's database file with one hidden thing changed. Whoever may not see that thing must get the
-same answers to the same requests: status, headers, body, and the same number of SQL statements behind them. Routes are
-taken from the URL map, so a new route is crawled without a word here; a parameter without values fails the crawl.
+How it is asked and compared is shipped (webapp/ops/twin.py): `vitrine leak-check` does the same for an operator. Routes
+are taken from the URL map, so a new route is crawled without a word here; a parameter without values fails the crawl.
 Not here: what is compared (test_twin_worlds.py) and what must not be found (test_privacy_sweep.py).
 """
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from html import unescape
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from jinja2 import FileSystemBytecodeCache
 
 from tests import worlds
 from tests.conftest import NOW
+from webapp.ops import twin
+from webapp.ops.twin import SAFE, Answer, Ask, Crawl, compare, crawl, etags_of
 from webapp.services import people_index
 from webapp.services.views import SECTIONS
 
 if TYPE_CHECKING:
     from flask import Flask
 
-SAFE = ("GET", "HEAD")
-#: Answers of these routes say how the process does; their figures differ from run to run.
-FIGURES = frozenset({"/metrics"})
-_TOKEN = re.compile(rb"(?<![\w\-])[\w\-]{40,}+\.[\w\-]{5,7}+\.[\w\-]{20,}+")
-_LINK = re.compile(rb"""\s(?:href|src|action|content|data-hx-get)="(/[^"]*)\"""")
-_MASKED = re.compile(r"^(x-request-id|date|retry-after|(x-)?ratelimit-.*)$", re.IGNORECASE)
-_COOKIE = re.compile(r"^([^=]+)=[^;]*(.*)$")
-_DIGITS = re.compile(rb"[0-9][0-9.e+\-]*")
+__all__ = ["SAFE", "Answer", "Ask", "Crawl", "Stock", "World", "asks", "compare", "crawl", "etags_of"]
 
 
-@dataclass(frozen=True)
-class Ask:
-    """One request. `fragment`: sent as htmx does; `etag`: sent as If-None-Match; `kind`: content type of the body."""
-
-    path: str
-    method: str = "GET"
-    fragment: bool = False
-    etag: str = ""
-    kind: str = ""
-
-    def __str__(self) -> str:
-        notes = (" htmx" if self.fragment else "") + (f" if-none-match {self.etag}" if self.etag else "")
-        return f"{self.method} {self.path}{notes} {self.kind}".rstrip()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back, masked; `statements`: how many SQL statements were run for it; `raw`: the body as sent."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    statements: int
-    raw: bytes = b""
-    asked_for: str = ""     # the unmasked headers, as text
-
-    @property
-    def etag(self) -> str:
-        return dict(self.headers).get("ETag", "")
-
-    def same_as(self, other: Answer) -> bool:
-        return (self.status, self.headers, self.body, self.statements) == (
-            other.status, other.headers, other.body, other.statements,
-        )  # fmt: skip
-
-
-Crawl = dict[Ask, Answer]
-
-
-class World:
+class World(twin.World):
     """One database file with its own application; `ask` sends a request as one of the viewers of worlds.py."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(open_app(folder), worlds.session_secret, f"/u/{worlds.WARM_UP}")
         self.folder = folder
-        self.app = open_app(folder)
-        self.db = self.app.extensions["vitrine"].db
-        self.clients: dict[str | None, Any] = {}
-        self._count = 0
 
     def change(self, *statements: str) -> World:
         """Run SQL on this world's database."""
@@ -93,58 +41,8 @@ class World:
             for statement in statements:
                 self.db.execute(statement)
             if statements:      # past the services, which write the directory's index with each change
-                people_index.rebuild(self.app.extensions["vitrine"])
+                people_index.rebuild(self.context)
         return self
-
-    @contextmanager
-    def bound(self) -> Iterator[None]:
-        """Models belong to one database of the process at a time: this one's."""
-        from webapp.store import models
-
-        if models.Account._meta.database is not self.db.peewee:
-            models.bind(self.db.peewee)
-        yield
-
-    def close(self) -> None:
-        self.db.close()
-
-    def ask(self, viewer: str | None, ask: Ask, **more: Any) -> Answer:
-        """The masked answer. `more`: passed on to the test client (`data`, `headers`, `json`)."""
-        client = self.client(viewer)
-        reset_limits(self.app)
-        headers = dict(more.pop("headers", {}))
-        if ask.fragment:
-            headers |= {"HX-Request": "true", "HX-Current-URL": "http://localhost/"}
-        if ask.etag:
-            headers["If-None-Match"] = ask.etag
-        if ask.kind:
-            more |= {"content_type": ask.kind, "data": b"{}" if "json" in ask.kind else b"a=b"}
-        with self.bound():
-            self._count = 0
-            self.db.connection().set_trace_callback(self._trace)
-            answer = client.open(ask.path, method=ask.method, headers=headers, **more)
-            body = answer.get_data()
-            statements = self._count
-            answer.close()
-        return mask(answer.status_code, answer.headers, body, statements, figures=ask.path in FIGURES)
-
-    def _trace(self, statement: str) -> None:
-        # What FTS asks its own tables depends on when and by whom they were written, not on what is looked for.
-        if "people_words_" not in statement and not statement.startswith("PRAGMA"):
-            self._count += 1
-
-    def client(self, viewer: str | None) -> Any:
-        client = self.clients.get(viewer)
-        if client is None:
-            client = self.clients[viewer] = self.app.test_client()
-            if viewer is not None:
-                with client.session_transaction() as cookie:
-                    cookie["_user_id"] = worlds.session_secret(viewer)
-                    cookie["_fresh"] = True
-                    cookie.permanent = True
-            # What a process and a session do once (load the policy log, make a token) is done for a page of no pair.
-            client.get(f"/u/{worlds.WARM_UP}")
-        return client
 
 
 class Stock:
@@ -221,29 +119,6 @@ def copy_world(template: Path, folder: Path) -> World:
     return World(folder)
 
 
-def reset_limits(app: Flask) -> None:
-    """Forget how often anybody asked (twin worlds are compared with fresh rate counters)."""
-    for limiter in app.extensions.get("limiter", ()):
-        limiter.storage.reset()
-
-
-def mask(status: int, headers: Any, body: bytes, statements: int, *, figures: bool = False) -> Answer:
-    """An answer without what differs from request to request: token, request id, rate figures, the signed cookie."""
-    kept = []
-    for name, value in headers.items():
-        if _MASKED.match(name):
-            value = "*"
-        elif name == "Set-Cookie":
-            value = _COOKIE.sub(r"\1=*\2", re.sub(r"[Ee]xpires=[^;]*", "Expires=*", value))
-        kept.append((name, value))
-    masked = _DIGITS.sub(b"0", body) if figures else _TOKEN.sub(b"*", body)
-    if figures:
-        kept = [(name, value) for name, value in kept if name != "Content-Length"]
-    return Answer(
-        status, tuple(sorted(kept)), masked, statements, body, "\n".join(f"{n}: {v}" for n, v in headers.items())
-    )
-
-
 # What is asked ----------------------------------------------------------------------------------------------------
 
 #: Values of route parameters by name. `handle` and avatar keys are added by `asks`.
@@ -279,126 +154,20 @@ API_QUERIES = {
 
 
 def asks(app: Flask, handles: Iterable[str], *, general: bool = True, thorough: bool = False) -> list[Ask]:
-    """Every route with every parameter filled: pages of `handles` and their avatars; `general`: all the others too.
-
-    Unsafe methods are asked without a token. Sections are asked as fragments, whole and by HEAD only two of them, and
-    query strings by turns whole or as fragments; `thorough`: all combinations.
-    """
-    handles = list(handles)
-    made: dict[Ask, None] = {}
-    with app.test_request_context():
-        adapter = app.url_map.bind("localhost")
-    for rule in app.url_map.iter_rules():
-        about_people = bool({"handle", "key", "account_id"} & rule.arguments)
-        if not about_people and not general:
-            continue
-        for values in _fillings(rule, handles):
-            part = values.get("section") or (values.get("part") if about_people else None) or "about"
-            brief = not thorough and part not in {"about", "no-such-section"}
-            for method in sorted((rule.methods or set()) - {"OPTIONS"}):
-                path = adapter.build(rule.endpoint, values, method=method if method not in SAFE else "GET")
-                if method not in SAFE:
-                    if not brief:
-                        made[Ask(path, method)] = None
-                        made[Ask(path, method, kind="application/json")] = None
-                    continue
-                if not brief:
-                    made[Ask(path, method)] = None
-                if method == "GET" and path.startswith("/api/"):
-                    some = "&".join(f"accountId={number}" for number in _ids(handles))
-                    for query in API_QUERIES.get(rule.rule, ()):
-                        made[Ask(path + query.replace("{ids}", some))] = None
-                elif method == "GET":
-                    made[Ask(path, fragment=True)] = None
-                    if rule.rule == "/people":
-                        for number, query in enumerate(SEARCHES):
-                            made[Ask(path + query, fragment=bool(number % 2))] = None
-                    if about_people and "section" not in rule.arguments and "key" not in rule.arguments:
-                        queries = QUERIES if thorough or "activity" in rule.rule else QUERIES[-1:]
-                        for number, query in enumerate(queries):
-                            for fragment in (False, True) if thorough else (bool(number % 2),):
-                                made[Ask(path + query, fragment=fragment)] = None
-    return list(made)
+    """Every route with every parameter filled: pages of `handles` and their avatars; `general`: all the others too."""
+    return twin.asks(
+        app, fills_for(tuple(handles)), queries=QUERIES, searches=SEARCHES, api=API_QUERIES, general=general,
+        thorough=thorough,
+    )
 
 
-def _ids(handles: Iterable[str]) -> list[str]:
-    """The public ids of these handles; for a handle that nobody has now, one that nobody ever had."""
-    return [worlds.public_id(handle) for handle in handles]
+def fills_for(handles: Sequence[str]) -> dict[str, Sequence[str]]:
+    """The values of every parameter, those of `handles` and their pictures among them."""
+    keys = (*(worlds.canary(handle, "avatarkey") for handle in handles), "0" * 32)
+    numbers = (*(worlds.public_id(handle) for handle in handles), "nobody")
+    return {**FILLS, "handle": handles, "key": keys, "account_id": numbers}
 
 
-def _fillings(rule: Any, handles: Sequence[str]) -> Iterator[dict[str, str]]:
-    """All combinations of values for the parameters of a rule. Fails for a parameter nobody gave values for."""
-    known: dict[str, tuple[str, ...]] = FILLS | {
-        "handle": tuple(handles),
-        "account_id": (*_ids(handles), "nobody"),
-        "key": (*(worlds.canary(handle, "avatarkey") for handle in handles), "0" * 32),
-    }
-    given = dict(rule.defaults or {})
-    filled: list[dict[str, str]] = [given]
-    for argument in sorted(rule.arguments - given.keys()):
-        choices = getattr(rule._converters[argument], "items", None)       # of <any(…):argument>
-        if choices:
-            known[argument] = tuple(sorted(choices))
-        if argument not in known:
-            raise AssertionError(f"no values for <{argument}> of {rule.rule}: add them to tests/twin.py, FILLS")
-        filled = [made | {argument: value} for made in filled for value in known[argument]]
-    return iter(filled)
-
-
-def crawl(
-    world: World, viewer: str | None, wanted: Iterable[Ask], *, etags: Mapping[Ask, str] | None = None,
-    follow: bool = True, belongs: Callable[[str], bool] = lambda path: True,
-) -> Crawl:  # fmt: skip
-    """Ask everything, then whatever the answers link to (`follow`; cursors, filters, pictures), then conditionally.
-
-    `etags`: those of the other world's crawl; each is sent back to this world, which must answer as the other did.
-    `belongs`: which of the linked paths are followed.
-    """
-    answers: Crawl = {}
-    waiting = list(wanted)
-    while waiting:
-        ask = waiting.pop(0)
-        if ask in answers:
-            continue
-        answer = answers[ask] = world.ask(viewer, ask)
-        assert answer.status < 500, f"{ask}: {answer.status}"
-        if follow and ask.method == "GET" and not ask.fragment:
-            for link in _LINK.findall(answer.body):
-                path = unescape(link.decode())
-                if not path.startswith(("//", "/static/", "/art/", "/logout")) and belongs(urlsplit(path).path):
-                    waiting.append(Ask(path.partition("#")[0]))
-    if etags is None:
-        etags = {ask: answer.etag for ask, answer in answers.items() if answer.etag}
-    for ask, etag in etags.items():
-        conditional = replace(ask, etag=etag)
-        answers[conditional] = world.ask(viewer, conditional)
-    return answers
-
-
-def etags_of(answers: Crawl) -> dict[Ask, str]:
-    return {ask: answer.etag for ask, answer in answers.items() if answer.etag and not ask.etag}
-
-
-def compare(one: Crawl, two: Crawl) -> list[str]:
-    """The requests that tell the worlds apart, each with what differs; empty when nothing does."""
-    found = []
-    for ask in [*one, *(ask for ask in two if ask not in one)]:
-        first, second = one.get(ask), two.get(ask)
-        if first is None or second is None:
-            found.append(f"{ask}: asked in one world only")
-        elif not first.same_as(second):
-            found.append(f"{ask}: {_difference(first, second)}")
-    return found
-
-
-def _difference(one: Answer, two: Answer) -> str:
-    if one.status != two.status:
-        return f"status {one.status} | {two.status}"
-    headers = sorted(set(one.headers) ^ set(two.headers))
-    if one.body != two.body:
-        at = next((i for i, (a, b) in enumerate(zip(one.body, two.body, strict=False)) if a != b), -1)
-        low = max(0, at - 60)
-        return f"body at {at}: {one.body[low:at + 60]!r} | {two.body[low:at + 60]!r}"
-    if headers:
-        return f"headers {headers}"
-    return f"statements {one.statements} | {two.statements}"
+def fillings(rule: Any, handles: Sequence[str]) -> Iterator[dict[str, str]]:
+    """All combinations of values for the parameters of a rule. Fails for one that nobody gave values for."""
+    return twin.fillings(rule, fills_for(handles), strict=True)

@@ -165,6 +165,24 @@ def doctor() -> None:
     click.echo("All invariants hold.")
 
 
+@verb("leak-check", cls=Verb)
+@click.option("--members", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many are looked at.")
+def leak_check(members: int) -> None:
+    """Look for hidden values in the answers of all routes, on a copy of the database; exit 1 on a leak."""
+    from webapp.ops.leak_check import check_leaks, sentence
+
+    progress = Progress()
+    try:
+        report = check_leaks(_ready_context(), Config.from_env(os.environ), _now(), members, progress)
+    finally:
+        progress.close()
+    for leak in report.leaks[:20]:
+        click.echo(leak)
+    if report.leaks:
+        raise click.ClickException(sentence(report))
+    click.echo(sentence(report))
+
+
 @verb(cls=Verb)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(file: Path) -> None:

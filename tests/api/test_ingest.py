@@ -177,7 +177,7 @@ def test_a_source_token_reads_as_nobody_and_is_refused(client: FlaskClient, toke
 
 
 def test_a_flood_of_changes_is_told_when_to_come_back(app: Any, send: Send) -> None:
-    from tests.twin import reset_limits
+    from webapp.ops.twin import reset_limits
 
     reset_limits(app)
     for _ in range(240):

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.browser
 HANDLES = ("sally", "ravi", "mira", "otto")
 #: Rules that answer with something else than a page, or lead away.
 NO_PAGES = (
-    "/static/", "/art/", "/avatar/", "/metrics", "/healthz", "/readyz", "/robots.txt", "/.well-known/", "/hooks/",
+    "/static/", "/art/", "/avatar/", "/metrics", "/healthz", "/readyz", "/robots.txt", "/sitemap",
+    "/.well-known/", "/hooks/",
 )  # fmt: skip
 SCREENS = (("light", 1280), ("dark", 390))
 

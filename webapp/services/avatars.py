@@ -82,9 +82,10 @@ def open_avatar(ctx: Context, viewer: Viewer, key: str) -> bytes | None:
     """
     # PostgreSQL takes no zero byte in a text.
     group = records.load_avatar_group(ctx.db, key) if key.isprintable() else None
+    # The gate is asked in any case: who was asked before draws the error page with no statement more (T61).
+    gate = ctx.gate(0 if group is None else group.version)
     if group is None or group.asked.state not in {State.ACTIVE, State.UNCLAIMED}:
         return None
-    gate = ctx.gate(group.version)
     subject = group.subject(group.asked)
     bit = gate.bit.get("avatar")
     if bit is None or not gate.is_findable(viewer, subject) or not gate.mask(viewer, subject) >> bit & 1:
