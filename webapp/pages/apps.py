@@ -74,6 +74,7 @@ def save(client_id: str) -> Any:
     form = _app_form.read_form()
 
     def change() -> Any:
+        _app_form.prove_if_needed()         # another address to return to is as good as a secret
         apps.change(_request.context(), _login.current_session(), client_id, form, _request.now())
         return _response.see_other(f"{HOME}?saved=saved")
 

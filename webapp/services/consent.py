@@ -34,7 +34,7 @@ ICONS = {
     "location": "pin", "timezone": "clock", "email": "mail", "bio": "article", "links": "link", "products": "star",
 }
 #: Of an own record nobody but its owner ever gets these.
-NEVER = ("Linked accounts", "Your password")
+NEVER = ("Linked accounts", "How you log in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,8 @@ def open_page(ctx: Context, session: Session, asked: Asked) -> ConsentPage:
     offered = own.offered if reads_me else 0
     shown = own.visible if reads_me else 0
     hidden = [field.label for field in fields if not (offered | shown) >> own.gate.bit[field.name] & 1]
-    visible = tuple([one for one in some(own.visible) if one.value and one.field != "avatar"])
+    said = ("avatar",) if own.values.full_name != name else ("avatar", "full_name")      # these have their own row
+    visible = tuple([one for one in some(own.visible) if one.value and one.field not in said])
     return ConsentPage(
         app=app.name, seed=app.client_id, by=by, by_url=by_url, about=app.about, website=app.website,
         is_organization_app=app.organization_id is not None, returns_to=_host(asked.redirect_uri),
