@@ -51,7 +51,7 @@ def test_the_overview_counts_accounts_once_a_minute_and_the_rest_at_once(app: Fl
     boss.ctx.db.execute(
         "INSERT INTO outbox(recipient, subject, body, created_at, due_at, attempts) VALUES ('a', 'b', 'c', 1, 1, 2)"
     )
-    app.extensions["vitrine"].manager._failed("shouty", "veto failed")
+    app.extensions["vitrine"].manager.isolation.failed("shouty", "veto failed")
     part = boss.get("/admin/overview", headers={"HX-Request": "true"})
     assert "<html" not in part.text
     found = {name: figure(part.text, name) for name in ("members", "arrived_day", "mails_waiting", "mails_retrying")}

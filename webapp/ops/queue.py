@@ -19,6 +19,7 @@ from huey.contrib.sql_huey import SqlStorage
 
 from webapp.services import (
     accounts,
+    awards,
     closing,
     domain_notices,
     domains,
@@ -27,6 +28,7 @@ from webapp.services import (
     matrix_mail,
     organizations,
     people_index,
+    plugins,
 )
 from webapp.services.context import Context
 
@@ -58,6 +60,10 @@ def make_queue(ctx: Context, clock: Callable[[], float] = time.time) -> Huey:
             except Exception as error:  # a task must not end the worker
                 ctx.db.close_if_broken()
                 log.error("task %s failed: %s", name, type(error).__name__)
+            try:
+                plugins.flush(ctx, int(clock()))
+            except Exception as error:
+                log.error("noting errors of plugins failed: %s", type(error).__name__)
 
         huey.periodic_task(when, name=name)(run)
 
@@ -75,6 +81,8 @@ TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]]
     ("write_notices", crontab(minute="*"), domain_notices.write_notices),
     ("delete_accounts", crontab(minute="37"), closing.delete_due),
     ("index_people", crontab(minute="*"), people_index.catch_up),
+    ("start_awards", crontab(hour="3", minute="37"), awards.nightly),
+    ("give_awards", crontab(minute="*"), awards.work),
     ("tell_offers", crontab(minute="*"), matrix_mail.tell_due),
 )
 

@@ -44,7 +44,7 @@ class Doer(NamedTuple):
 
 
 def load_doers(db: Database, rule: str, after: int, upto: int, limit: int) -> list[Doer]:
-    """The next living accounts in order of their ids, with everything a rule is told and whether they have its badge."""
+    """The next living accounts in order of their ids, with all that a rule is told and whether they have its badge."""
     rows = db.rows(
         f"SELECT id, domain_id, COALESCE(member_since, created_at), {', '.join(COUNTERS)} FROM account"
         " WHERE id > ? AND id <= ? AND state IN (?, ?) ORDER BY id LIMIT ?",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.pages.admin import _front, apps, matrix, members, overview, site, sources
+from webapp.pages.admin import _front, apps, badges, matrix, members, overview, plugins, site, sources
 from webapp.pages.admin._frame import ORGANIZATION_TABS, SITE_TABS, Tab, blueprint
 
 SITE_TABS += [
@@ -12,10 +12,12 @@ SITE_TABS += [
     Tab("sources", "Sources", "admin.sources"),
     Tab("site", "Site", "admin.site"),
     Tab("apps", "Apps", "admin.site_apps"),
+    Tab("plugins", "Plugins", "admin.plugins"),
+    Tab("badges", "Badges", "admin.badge_rules"),
 ]
 ORGANIZATION_TABS += [
     Tab("matrix", "Default visibility", "admin.organization_matrix"),
     Tab("organization_apps", "Apps", "admin.organization_apps"),
 ]
 
-__all__ = ["_front", "apps", "blueprint", "matrix", "members", "overview", "site", "sources"]
+__all__ = ["_front", "apps", "badges", "blueprint", "matrix", "members", "overview", "plugins", "site", "sources"]

@@ -1,0 +1,100 @@
+"""Admin > Plugins and Badges: who gets in, what is said before a switch, the password in place, without JavaScript."""
+
+from __future__ import annotations
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser as HTMLParser
+
+from policies.extending import BadgeRule
+from policies.terms import Veto
+from tests.factories import make_account
+from tests.pages.admin_samples import Browser, boss_of
+from tests.plugged import plug, plugin, serve
+
+RULE = BadgeRule("ten-answers", "Ten answers", metric="answers", at=10)
+MINE = plugin(
+    register_vetoes=lambda: (Veto("quiet", lambda question: ("location",), about=("location",)),),
+    register_badge_rules=lambda: (RULE,),
+)
+
+
+@pytest.fixture
+def site(sqlite_ctx, config):
+    return serve(plug(sqlite_ctx, ("mine", MINE)), config)
+
+
+def plugin_state(page: str, name: str) -> str:
+    found = HTMLParser(page).css_first(f'[data-plugin="{name}"]')
+    assert found is not None
+    return found.attributes["data-state"] or ""
+
+
+@pytest.mark.parametrize("path", ["/admin/plugins", "/admin/plugins/mine/off", "/admin/badges"])
+def test_t71_the_pages_are_for_site_admins(site, path):
+    boss = boss_of(site)
+    assert boss.get(path).status_code == 200
+    assert site.test_client().get(path).status_code == 303
+    assert Browser(site, make_account(boss.ctx.db, "ann")).get(path).status_code == 403
+
+
+def test_a_plugin_is_switched_off_after_the_count(site):
+    boss = boss_of(site)
+    make_account(boss.ctx.db, location="Lisbon")
+    anybody = site.test_client()
+    assert "Lisbon" not in anybody.get("/u/sally").text
+    page = boss.get("/admin/plugins/mine/off").text
+    opening = HTMLParser(page).css_first("[data-opens]")
+    assert opening is not None
+    assert "2 fields of 2 members" in opening.text()
+    stale = boss.post("/admin/plugins/mine/off", "/admin/plugins/mine/off", fields="1", members="1")
+    assert stale.status_code == 422
+    assert "Lisbon" not in anybody.get("/u/sally").text
+    done = boss.post("/admin/plugins/mine/off", "/admin/plugins/mine/off", fields="2", members="2")
+    assert (done.status_code, done.headers["Location"]) == (303, "/admin/plugins?saved=off")
+    assert plugin_state(boss.get("/admin/plugins").text, "mine") == "off"
+    assert "Lisbon" in anybody.get("/u/sally").text
+    boss.post("/admin/plugins/mine/on", "/admin/plugins/mine/on", fields="0", members="0")
+    assert "Lisbon" not in anybody.get("/u/sally").text
+
+
+def test_the_password_is_asked_in_place(site):
+    boss = boss_of(site, proved=False)
+    assert 'name="current"' in boss.get("/admin/plugins/mine/off").text
+    answer = boss.post("/admin/plugins/mine/off", "/admin/plugins/mine/off", fields="1", members="1", current="wrong")
+    assert answer.status_code == 422
+    assert plugin_state(boss.get("/admin/plugins").text, "mine") == "on"
+
+
+def test_unknown_and_needed_plugins_are_not_switched(site):
+    boss = boss_of(site)
+    assert boss.get("/admin/plugins/nobody/off").status_code == 404
+    assert boss.get("/admin/plugins/fields/off").status_code in {403, 404, 409, 422}
+    assert boss.post("/admin/plugins/nobody/off", "/admin/plugins/mine/off").status_code == 404
+
+
+def test_what_failed_is_shown_by_name(site):
+    boss = boss_of(site)
+    boss.ctx.manager.isolation.failed("mine", "veto quiet raised RuntimeError")
+    boss.get("/admin/plugins")
+    text = " ".join(HTMLParser(boss.get("/admin/plugins").text).css_first('[data-plugin="mine"]').text().split())
+    assert "1 failure. The last one: veto quiet raised RuntimeError" in text
+
+
+def test_a_badge_rule_is_rehearsed_started_and_taken_back(site):
+    boss = boss_of(site)
+    make_account(boss.ctx.db, answers=12)
+    page = "/admin/badges"
+    assert boss.post("/admin/badges/ten-answers/start", page, mode="silent").status_code == 422
+    assert boss.post("/admin/badges/ten-answers/rehearse", page).status_code == 303
+    assert 'data-gains="1"' in boss.get(page).text
+    assert boss.post("/admin/badges/ten-answers/start", page, mode="").status_code == 422
+    assert boss.post("/admin/badges/ten-answers/start", page, mode="announced").status_code == 303
+    assert 'data-award="rule:ten-answers"' in site.test_client().get("/u/sally").text
+    wrong = boss.post("/admin/badges/revoke", page, rule="ten-answers", handle="nobody-here", do="revoke")
+    assert wrong.status_code == 422
+    assert 'value="nobody-here"' in wrong.text
+    assert boss.post("/admin/badges/revoke", page, rule="ten-answers", handle="sally", do="revoke").status_code == 303
+    assert 'data-award="rule:ten-answers"' not in site.test_client().get("/u/sally").text
+    assert boss.post("/admin/badges/no-such/rehearse", page).status_code == 404
+    events = [row[0] for row in boss.ctx.db.rows("SELECT event FROM audit WHERE event LIKE 'badge:%' ORDER BY id")]
+    assert events == ["badge:rehearse", "badge:start", "badge:revoke"]
