@@ -108,7 +108,7 @@ def leak_index_of_everything(p: Planting) -> None:
     people_index.rebuild(p.world.app.extensions["vitrine"])
     p.patch.undo()
     real = people_index.words_of
-    p.patch.setattr(people_index, "words_of", lambda seen, *rest: real(seen, *rest) + str(p.world.db.row(
+    p.patch.setattr(people_index, "words_of", lambda gate, seen, *rest: real(gate, seen, *rest) + str(p.world.db.row(
         "SELECT words FROM people WHERE profile_id = ? AND audience = 0", (seen.face.id,))))
 
 

@@ -201,7 +201,7 @@ STEP = st.one_of(
 def test_d9_i6_sums_equal_a_count_of_the_events(ctx: Context, steps: list[tuple[str, int, int]]) -> None:
     """Random worlds of events and links against a brute-force count over the events themselves."""
     db = ctx.db
-    for table in ("audit", "kudos", "pair_counter", "held", "handle"):
+    for table in ("kudos", "pair_counter", "held", "handle"):
         db.execute(f"DELETE FROM {table}")
     db.execute("UPDATE account SET primary_id = NULL, silent = FALSE")
     db.execute("DELETE FROM account")

@@ -9,31 +9,44 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-#: The longest word worth opening: two numbers of 64 bits and the seal.
-LIMIT = 64
+#: The longest word worth opening.
+LIMIT = 1600
 
 
-def seal(secret_key: str, use: str, at: int, row_id: int) -> str:
+def seal(secret_key: str, use: str, *place: int | str) -> str:
     """The cursor of a place; `use` names the list, a cursor of another list is none."""
-    place = at.to_bytes(8, "big", signed=True) + row_id.to_bytes(8, "big", signed=True)
-    return base64.urlsafe_b64encode(_cipher(secret_key).encrypt(place, [use.encode()])).decode().rstrip("=")
+    text = json.dumps(place, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return base64.urlsafe_b64encode(_cipher(secret_key).encrypt(text, [use.encode()])).decode().rstrip("=")
 
 
 def unseal(secret_key: str, use: str, cursor: str | None) -> tuple[int, int] | None:
-    """The place a cursor stands for; None for anything that this site did not seal."""
+    """The place of two numbers that a cursor stands for; None for anything that this site did not seal."""
+    place = _open(secret_key, use, cursor)
+    return None if place is None else (int(place[0]), int(place[1]))
+
+
+def unseal_words(secret_key: str, use: str, cursor: str | None) -> tuple[str, ...] | None:
+    """The place of texts that a cursor stands for; None for anything that this site did not seal."""
+    place = _open(secret_key, use, cursor)
+    return None if place is None else tuple(str(part) for part in place)
+
+
+def _open(secret_key: str, use: str, cursor: str | None) -> list[int | str] | None:
     if not cursor or len(cursor) > LIMIT or not cursor.isascii():
         return None
     try:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = _cipher(secret_key).decrypt(sealed, [use.encode()])
+        text = _cipher(secret_key).decrypt(sealed, [use.encode()])
     except (binascii.Error, ValueError, InvalidTag):
         return None
-    return int.from_bytes(place[:8], "big", signed=True), int.from_bytes(place[8:], "big", signed=True)
+    place: list[int | str] = json.loads(text.decode("utf-8", "surrogatepass"))
+    return place
 
 
 @lru_cache(maxsize=4)

@@ -8,9 +8,6 @@ nothing is counted but what is on the page.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +16,7 @@ from policies.visibility import Gate
 from webapp.services import people_index as index
 from webapp.services import totals
 from webapp.services.context import Context
+from webapp.services.cursors import seal, unseal_words
 from webapp.services.notes import avatar_view
 from webapp.services.people_index import Sight, fold
 from webapp.services.views import AvatarView, MilestoneView, ShelfView
@@ -31,12 +29,14 @@ PAGE = 50
 GEMS = 3
 TEXT_LIMIT = 100
 TERMS = 8
-CURSOR_LIMIT = 1000
 #: "Active this year": in the last 365 days.
 YEAR_DAYS = 365
 DAY = 86_400
 #: How many candidates are looked at once the first page of them did not fill the page.
 NEXT = 500
+#: How often: after a policy change the gate may refuse most of what an index not yet written anew holds. The page is
+#: then short, and goes on where the looking stopped; that place may be of somebody hidden, so cursors are sealed.
+ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,12 @@ def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeopleP
     view = Viewer(organizations=viewer.organizations)
     audiences = sorted(view.organizations)
     slugs = card_store.load_slugs(ctx.db)
-    wish = _wish(asked, [slugs[number] for number in audiences if number in slugs], now)
+    wish = _wish(ctx, asked, [slugs[number] for number in audiences if number in slugs], now)
     shown: list[tuple[Found, Sight, list[Record], bool]] = []
-    gate: Gate | None = None
+    gate: Gate
+    looked: Found | None = None
     search, limit = wish.search, PAGE + 1
-    while True:
+    for _ in range(ROUNDS):
         found = store.find(ctx.db, audiences, search, limit)
         gate, passed = _pass(ctx, viewer, view, found, wish, slugs, now)
         known = {row[0].profile_id for row in shown}
@@ -111,21 +112,22 @@ def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeopleP
                 known.add(row[0].profile_id)
                 shown.append(row)
         if len(shown) > PAGE or len(found) < limit:
+            looked = shown[PAGE - 1][0] if len(shown) > PAGE else None
             break
+        looked = found[-1]
         search = Search(search.needles, search.prefix, search.since, (found[-1].sort_key, found[-1].handle))
         limit = NEXT
-    more = len(shown) > PAGE
     del shown[PAGE:]
     return PeoplePage(
         asked,
         _cards(ctx, gate, shown),
-        _cursor(shown[-1][0]) if more else None,
+        None if looked is None else seal(ctx.site.secret_key, "people", looked.sort_key, looked.handle),
         bool(audiences),
         tuple(card_store.load_organization_names(ctx.db, audiences)) if audiences else (),
     )
 
 
-def _wish(asked: Asked, slugs: Sequence[str], now: int) -> _Wish:
+def _wish(ctx: Context, asked: Asked, slugs: Sequence[str], now: int) -> _Wish:
     needles, prefix, terms = [], "", []
     text = fold(asked.q[:TEXT_LIMIT])
     words = list(dict.fromkeys(text.split()))[:TERMS]
@@ -146,7 +148,7 @@ def _wish(asked: Asked, slugs: Sequence[str], now: int) -> _Wish:
         needles.append(mine[0])
     since = now // DAY - YEAR_DAYS if asked.active else None
     return _Wish(
-        Search(tuple(needles), prefix, since, _place(asked.cursor)), tuple(terms), mine, asked.certified
+        Search(tuple(needles), prefix, since, _place(ctx, asked.cursor)), tuple(terms), mine, asked.certified
     )
 
 
@@ -231,21 +233,7 @@ def _gem_words(ctx: Context, gem: MilestoneView) -> str:
     return f"{gem.value:,} {one if gem.value == 1 else several}"
 
 
-def _cursor(row: Found) -> str:
-    """The place of a row that was shown: its shown name's key and its handle, no id."""
-    place = json.dumps([row.sort_key, row.handle], ensure_ascii=False)
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> tuple[str, str]:
+def _place(ctx: Context, cursor: str) -> tuple[str, str]:
     """The place that a cursor names; the beginning for what is none."""
-    if not 0 < len(cursor) <= CURSOR_LIMIT:
-        return "", ""
-    try:
-        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-    except (ValueError, binascii.Error, RecursionError):
-        return "", ""
-    if not isinstance(found, list) or len(found) != 2 or not all(isinstance(part, str) for part in found):
-        return "", ""
-    key, handle = found
-    return ("", "") if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in key + handle) else (key, handle)
+    key, handle = unseal_words(ctx.site.secret_key, "people", cursor) or ("", "")
+    return key, handle
