@@ -15,7 +15,7 @@ from tests.pages.admin_samples import Browser, boss_of
 from webapp.services import ingest, passwords, source_tokens
 
 PASSWORD = "twelve green bottles"
-PAGES = ("/admin/overview", "/admin/sources", "/admin/site")
+PAGES = ("/admin/overview", "/admin/levels", "/admin/sources", "/admin/site")
 
 
 @pytest.fixture
@@ -143,3 +143,29 @@ def test_wrong_input_of_the_site_page_stays_where_it_was_typed(boss: Browser) ->
     assert name.status_code == 422
     assert "x" * 50 in name.text
     assert "a little long" in name.text
+
+
+def levels_form(page: str) -> dict[str, str]:
+    tree = HTMLParser(page)
+    nodes = [node for node in tree.css("#levels input") if node.attributes.get("name") not in {None, "csrf_token"}]
+    return {str(node.attributes["name"]): node.attributes.get("value") or "" for node in nodes}
+
+
+def test_levels_are_rehearsed_and_then_applied_without_javascript(app: Flask, boss: Browser) -> None:
+    page = boss.get("/admin/levels").text
+    form = levels_form(page) | {"ladder-answers": "2, 4", "level-0": "Fresh"}
+    rehearsed = boss.post("/admin/levels", "/admin/levels", **form, act="rehearse")
+    assert "Rehearsal, not applied yet" in rehearsed.text
+    assert 'value="2, 4"' in rehearsed.text
+    assert "Fresh" not in boss.get("/admin/levels").text
+    unseen = boss.post("/admin/levels", "/admin/levels", **form, act="apply")
+    assert unseen.status_code == 409
+    again = levels_form(rehearsed.text)
+    assert boss.post("/admin/levels", "/admin/levels", **again, act="apply").status_code == 303
+    page = boss.get("/admin/levels?saved=applied").text
+    assert 'value="Fresh"' in page
+    assert "From this site" in page
+    wrong = boss.post("/admin/levels", "/admin/levels", fragment=True, **levels_form(page) | {"at-1": "x"})
+    assert wrong.status_code == 422
+    assert 'id="f-at-1-err"' in wrong.text
+    assert "<html" not in wrong.text

@@ -39,6 +39,7 @@ def repair(ctx: Context) -> int:
 def _tables(ctx: Context) -> dict[str, tuple[Table, Table]]:
     """{table: (rows kept, rows counted from the events)}, keyed by primary key."""
     db = ctx.db
+    ctx.gate()      # the ladders in force: an admin may have changed them
     counters: dict[int, dict[str, int]] = {}
     for account, kind, n in store.count_kinds(db):
         for column in COUNTED.get(kind, ()):

@@ -39,6 +39,14 @@ class SiteSettings:
 def load(db: Database) -> SiteSettings:
     """The settings as they are now. One statement."""
     rows = store.load(db, KEYS)
+    try:
+        return _settings(rows)
+    except (TypeError, ValueError):     # written by nobody but this program, so nothing can be said of it
+        log.error("the site's settings cannot be read: those of the operator and the plugins hold")
+        return SiteSettings(terms_version=rows.get("terms_version", "1"))
+
+
+def _settings(rows: Mapping[str, str]) -> SiteSettings:
     links = _json(rows, "header_links", list)
     ladders = _json(rows, "ladders", dict)
     levels = _json(rows, "levels", list)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from webapp.pages.admin import _front, apps, badges, matrix, members, overview, plugins, site, sources
+from webapp.pages.admin import (
+    _front,
+    apps,
+    badges,
+    levels,
+    matrix,
+    members,
+    overview,
+    plugins,
+    site,
+    sources,
+)
 from webapp.pages.admin._frame import ORGANIZATION_TABS, SITE_TABS, Tab, blueprint
 
 SITE_TABS += [
     Tab("overview", "Overview", "admin.overview"),
     Tab("members", "Members", "admin.members"),
     Tab("matrix", "Default visibility", "admin.matrix"),
+    Tab("levels", "Levels", "admin.levels"),
     Tab("sources", "Sources", "admin.sources"),
     Tab("site", "Site", "admin.site"),
     Tab("apps", "Apps", "admin.site_apps"),
@@ -20,4 +32,16 @@ ORGANIZATION_TABS += [
     Tab("organization_apps", "Apps", "admin.organization_apps"),
 ]
 
-__all__ = ["_front", "apps", "badges", "blueprint", "matrix", "members", "overview", "plugins", "site", "sources"]
+__all__ = [
+    "_front",
+    "apps",
+    "badges",
+    "blueprint",
+    "levels",
+    "matrix",
+    "members",
+    "overview",
+    "plugins",
+    "site",
+    "sources",
+]
