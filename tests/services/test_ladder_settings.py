@@ -167,13 +167,13 @@ def test_what_is_applied_is_what_was_rehearsed(ctx: Context, boss: Session) -> N
     ("at-0", "5"), ("at-1", "0"), ("at-3", "x"), ("at-2", ""), ("level-2", ""), ("level-2", "a\u202eb"),
     ("level-2", "x" * 31), ("at-2", "9" * 40),
 ])  # fmt: skip
-def test_a_table_that_cannot_be_is_told_beside_its_field(ctx: Context, field: str, value: str) -> None:
+def test_a_table_that_cannot_be_is_told_beside_its_field(sqlite_ctx: Context, field: str, value: str) -> None:
     with pytest.raises(Invalid) as invalid:
-        ladder_settings.read_form(ctx, form_of(ctx) | {field: value})
+        ladder_settings.read_form(sqlite_ctx, form_of(sqlite_ctx) | {field: value})
     assert field in invalid.value.errors
 
 
-def test_there_is_always_a_first_level(ctx: Context) -> None:
-    form = {name: value for name, value in form_of(ctx).items() if not name.startswith(("at-", "level-"))}
+def test_there_is_always_a_first_level(sqlite_ctx: Context) -> None:
+    form = {name: value for name, value in form_of(sqlite_ctx).items() if not name.startswith(("at-", "level-"))}
     with pytest.raises(Invalid):
-        ladder_settings.read_form(ctx, form)
+        ladder_settings.read_form(sqlite_ctx, form)

@@ -14,6 +14,7 @@ from webapp.services import source_tokens
 from webapp.services.context import Context
 from webapp.services.source_tokens import SourceView
 from webapp.store import admin_overview as store
+from webapp.store import plugins as plugin_store
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class StateCount:
 
 @dataclass(frozen=True, slots=True)
 class PluginTrouble:
-    """A plugin that failed in this process since it started."""
+    """A plugin that failed, how often and how last."""
 
     name: str
     count: int
@@ -78,16 +79,23 @@ def view_overview(ctx: Context, now: int) -> Overview:
     counted_at, accounts = _kept(ctx, "accounts", now, lambda: _count_accounts(ctx))
     waiting, retrying, failed = store.count_outbox(ctx.db)
     verified, asked, missed = store.count_domains(ctx.db, now)
-    errors = ctx.manager.errors
     return Overview(
         counted_at=counted_at, accounts=accounts, sources=source_tokens.list_sources(ctx, now),
         arrived_day=store.count_arrived(ctx.db, now // _HOUR - 24),
         arrived_hour=store.count_arrived(ctx.db, now // _HOUR - 1),
-        troubles=tuple(PluginTrouble(name, one.count, one.last) for name, one in sorted(errors.items())),
+        troubles=_troubles(ctx),
         plugins=len(ctx.manager.plugins()),
         mails_waiting=waiting, mails_retrying=retrying, mails_failed=failed,
         domains_verified=verified, domains_waiting=asked, domains_missed=missed,
     )
+
+
+def _troubles(ctx: Context) -> tuple[PluginTrouble, ...]:
+    """What is on record, and what this process has not put there yet."""
+    found = {name: (row.errors, row.last_error) for name, row in plugin_store.load_plugins(ctx.db).items()}
+    for name, one in ctx.manager.errors.items():
+        found[name] = (found.get(name, (0, ""))[0] + one.count, one.last)
+    return tuple(PluginTrouble(name, count, last or "") for name, (count, last) in sorted(found.items()) if count)
 
 
 def _count_accounts(ctx: Context) -> tuple[StateCount, ...]:
