@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import pages, people, reads
+from benchmarks import matrix, pages, people, reads
 from benchmarks.table import Line, show
 
 BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
     "people": people.compare,
     "scale": reads.page_sql_by_members,
     "totals": reads.totals_by_events,
+    "matrix": matrix.dry_runs,
     "writer": reads.beside_a_writer,
 }
 

@@ -7,7 +7,8 @@ what links hold back and the private switch would tell an admin of either (D5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from policies import matrix
@@ -58,40 +59,53 @@ def count(
     only = None
     if organization_id is not None:
         only = [domain for domain in sorted(after.claimed) if after.organization(domain) == organization_id]
+    scopes = {domain: _Scope(before, after, domain, mask) for domain in (None, *after.claimed)}
+    found: Counter[tuple[Kind, Level, int, int, int, int]] = Counter()
     result = Count()
     for alike in store.count_alike(ctx.db, mask, after.claimed, only):
-        _add(result, before, after, alike, wanted, mask)
+        _add(result.total, found, before, after, alike, scopes[alike.domain_id], mask)
+    for (kind, audience, narrows, opens, asks, keeps), n in found.items():
+        for bit in wanted:
+            tally, one = result.fields.setdefault((kind, bit, audience), Tally()), 1 << bit
+            if narrows & one:
+                tally.narrows += n
+            elif opens & one:
+                tally.opens += n
+            elif asks & one:
+                tally.asks += n
+            elif keeps & one:
+                tally.keeps += n
+            else:
+                tally.same += n
     return result
 
 
-def _add(result: Count, before: Gate, after: Gate, alike: Alike, bits: Sequence[int], mask: int) -> None:
-    subject = _subject(alike)
-    kind = after.kind(alike.domain_id)
-    anyone, org = matrix.fates(before, after, subject, alike.declined_anyone, alike.declined_org)
-    moved = mask & moves(before, after, alike.domain_id)
-    declined = alike.declined_org
+class _Scope:
+    """What accounts of one e-mail domain have in common: their kind, and the bits whose default or lock moves."""
+
+    __slots__ = ("audiences", "kind", "moved")
+
+    def __init__(self, before: Gate, after: Gate, domain_id: int | None, mask: int) -> None:
+        self.kind = after.kind(domain_id)
+        self.audiences = (ANYONE,) if self.kind is Kind.PERSONAL else (ANYONE, ORGANIZATION)
+        self.moved = mask & moves(before, after, domain_id)
+
+
+def _add(
+    total: Tally, found: Counter[tuple[Kind, Level, int, int, int, int]], before: Gate, after: Gate, alike: Alike,
+    scope: _Scope, mask: int,
+) -> None:  # fmt: skip
+    fates = matrix.fates(before, after, _subject(alike), alike.declined_anyone, alike.declined_org)
+    said = (alike.chosen | alike.declined_org) & scope.moved
     now = asked = kept = 0
-    for audience, fate in ((ANYONE, anyone), (ORGANIZATION, org)):
-        if audience is ORGANIZATION and kind is Kind.PERSONAL:
-            continue
-        asks = fate.asks if alike.is_active else 0
-        now |= (fate.narrows | fate.opens) & mask
-        asked |= asks & mask
-        keeps = (alike.chosen | declined) & moved & ~(fate.narrows | fate.opens | asks)
+    for audience, fate in zip(scope.audiences, fates, strict=False):
+        narrows, opens = fate.narrows & mask, fate.opens & mask
+        asks = fate.asks & mask if alike.is_active else 0
+        keeps = said & ~(narrows | opens | asks)
+        found[scope.kind, audience, narrows, opens, asks, keeps] += alike.n
+        now |= narrows | opens
+        asked |= asks
         kept |= keeps
-        for bit in bits:
-            tally = result.fields.setdefault((kind, bit, audience), Tally())
-            if fate.narrows >> bit & 1:
-                tally.narrows += alike.n
-            elif fate.opens >> bit & 1:
-                tally.opens += alike.n
-            elif asks >> bit & 1:
-                tally.asks += alike.n
-            elif keeps >> bit & 1:
-                tally.keeps += alike.n
-            else:
-                tally.same += alike.n
-    total = result.total
     if now:
         total.narrows += alike.n
     elif asked:
