@@ -1,0 +1,124 @@
+"""Default visibility in a real browser: by keyboard alone, toggle, dry run, apply, what members' pages show, undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+
+from tests.browser.helpers import Watch, log_in_by_cookie, tab_to, wait_until
+from tests.conftest import NOW
+from tests.factories import make_account, make_organization
+from webapp.services import sessions
+from webapp.services.context import Context
+
+pytestmark = pytest.mark.browser
+URL = "/admin/visibility"
+
+
+@pytest.fixture
+def cookies(app: Flask, sqlite_ctx: Context) -> dict[str, str]:
+    """Login sessions of a site admin, of Ann's colleague and of an admin of another organization; Ann has none."""
+    app.config["CLOCK"] = lambda: NOW
+    db = sqlite_ctx.db
+    make_account(db, "ann", kind="managed", full_name="Ann Lee", job_title="Architect")
+    made = {
+        "boss": make_account(db, "boss", is_admin=True),
+        "colleague": make_account(db, "colleague", kind="managed"),
+        "olga": make_account(db, "olga", "olga@zed.example", kind="managed"),
+    }
+    db.execute("INSERT INTO membership(organization_id, account_id, role, since) VALUES (?, ?, 'admin', 1)",
+               (make_organization(db, "zed"), made["olga"]))
+    return {name: sessions.start(sqlite_ctx, account, NOW) for name, account in made.items()}
+
+
+def visit(browser: Any, app: Flask, url: str, cookie: str | None, **options: Any) -> Any:
+    context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+    context.set_default_timeout(10_000)
+    if cookie:
+        log_in_by_cookie(app, context, url, cookie)
+    return context.new_page()
+
+
+def test_a_default_is_changed_and_undone_by_keyboard_alone(
+    browser: Any, app: Flask, live_server: str, cookies: dict[str, str]
+) -> None:
+    page = visit(browser, app, live_server, cookies["boss"])
+    watch = Watch(page)
+    others = {who: visit(browser, app, live_server, cookies.get(who)) for who in ("anyone", "colleague", "olga")}
+
+    def seen() -> dict[str, bool]:
+        found = {}
+        for who, window in others.items():
+            window.goto(f"{live_server}/u/ann")
+            found[who] = "Architect" in window.locator("main").inner_text()
+        return found
+
+    everybody = {"anyone": True, "colleague": True, "olga": True}
+    assert seen() == everybody
+    page.goto(live_server + URL)
+    tab_to(page, "Job title, Anyone")
+    with page.expect_response("**/draft"):
+        page.keyboard.press("Enter")
+    page.locator("#c-managed-job_title-anyone.draft").wait_for()
+    wait_until(page, "document.activeElement.id === 'c-managed-job_title-anyone'")
+    assert page.locator(".impact").inner_text() == "3"
+    assert "3 members change now" in page.locator("#matrix-said").inner_text()
+    assert seen() == everybody                                          # a draft changes nothing
+    page.reload()
+    assert page.locator("#c-managed-job_title-anyone").get_attribute("aria-pressed") == "false"
+    assert Axe().run(page).response["violations"] == []
+    tab_to(page, "Apply: 3 change now")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/visibility?done=applied")
+    assert "Applied" in page.locator("#matrix-said").inner_text()
+    assert seen() == {"anyone": False, "colleague": True, "olga": False}
+    tab_to(page, "Undo")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/undo")
+    assert page.locator(".impact").inner_text() == "3"
+    assert Axe().run(page).response["violations"] == []
+    tab_to(page, "Undo")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/visibility?done=undone")
+    assert seen() == everybody
+    assert watch.take() == []
+    for window in (page, *others.values()):
+        window.context.close()
+
+
+def test_quick_presses_are_all_kept(browser: Any, app: Flask, live_server: str, cookies: dict[str, str]) -> None:
+    page = visit(browser, app, live_server, cookies["boss"])
+    page.goto(live_server + URL)
+    cells = [f"#c-managed-{field}-anyone" for field in ("avatar", "department", "location")]
+    for cell in cells:
+        page.locator(cell).click()
+        page.locator(f"{cell}.draft").wait_for()
+    page.reload()
+    assert [page.locator(cell).get_attribute("aria-pressed") for cell in cells] == ["true"] * 3
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "scripts"), [("light", 1280, True), ("dark", 390, True), ("light", 390, False)]
+)
+def test_an_organizations_page_fits_and_works_small_dark_and_without_scripts(
+    browser: Any, app: Flask, live_server: str, cookies: dict[str, str], scheme: str, width: int, scripts: bool
+) -> None:
+    page = visit(browser, app, live_server, cookies["olga"], viewport={"width": width, "height": 800},
+                 color_scheme=scheme, java_script_enabled=scripts)
+    page.goto(f"{live_server}/admin/")
+    assert page.url.endswith("/admin/organizations/zed/visibility")
+    cell = page.locator("#c-organization-email-organization")
+    cell.click()
+    page.locator("#c-organization-email-organization.draft").wait_for()
+    if scripts:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**/visibility?done=applied")
+    assert page.locator("#c-organization-email-organization").get_attribute("aria-pressed") == "true"
+    assert page.locator(".tag.brass", has_text="Own").count() == 1
+    page.context.close()
