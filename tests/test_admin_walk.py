@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.test_attacks import dump, token_of
-from tests.twin import FILLS, Ask, Stock, World, _fillings
+from tests.twin import FILLS, Ask, Stock, World, fillings
 from webapp.pages import guards
 
 
@@ -19,7 +19,7 @@ def admin_routes(world: World, slug: str = "alpha") -> Iterator[tuple[Any, str, 
         if not rule.rule.startswith("/admin"):
             continue
         caller = guards.declared_caller(world.app.view_functions[rule.endpoint]) or ""
-        values = next(_fillings(rule, ["pub"]))
+        values = next(fillings(rule, ["pub"]))
         if "slug" in values:
             values["slug"] = slug
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
