@@ -296,3 +296,20 @@ def test_a_switched_off_app_cannot_ask(app, ctx, sally, questboard):
     for answer in (member.ask(), member.answer(page)):
         assert (answer.status_code, "Location" in answer.headers) == (400, False)
     assert "Switched off by this site" in member.client.get("/settings/apps").text
+
+
+def test_d15_the_own_profile_as_a_connected_app_gets_it(app, ctx, sally, questboard):
+    member = Browser(app, sally)
+    member.answer(member.ask(), "location")
+    as_app, as_anyone = (member.client.get(f"/u/sally?as={key}").text for key in ("app-client-questboard", "anyone"))
+    assert "What Questboard gets." in as_app
+    assert 'data-field="location"' in as_app
+    assert 'data-field="location"' not in as_anyone
+    for page in (as_app, as_anyone):
+        assert "sally@home.example" not in page
+        assert "Glass, mostly" not in page
+    stranger = Browser(app, make_account(ctx.db, "stranger"))
+    assert 'data-field="location"' not in stranger.client.get("/u/sally?as=app-client-questboard").text
+    grants.revoke(ctx, sally, questboard, NOW)
+    again = member.client.get("/u/sally?as=app-client-questboard").text
+    assert "Your own view" in again

@@ -17,6 +17,7 @@ from tests.pages import profile_samples as samples
 from webapp.pages import _drawn
 from webapp.pages import profile as pages
 from webapp.services import views
+from webapp.services.app_views import Looker
 from webapp.services.light_text import blocks_of
 from webapp.services.site_settings import TermsView
 
@@ -320,14 +321,14 @@ def test_filters_keep_each_other_and_mark_what_is_chosen(draw: Callable[..., HTM
 
 
 def test_d15_the_owner_looks_as_somebody_else(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Viewer | None] = []
+    asked: list[Viewer] = []
 
-    def view_profile(ctx: Any, viewer: Any, handle: str, now: int, as_viewer: Viewer | None = None, **more: Any) -> Any:
-        asked.append(as_viewer)
+    def view_as(ctx: Any, viewer: Any, looker: Looker, handle: str, now: int) -> Any:
+        asked.append(looker.kind)
         return samples.empty(handle="sally", name="Sally")
 
     samples.answer_with(monkeypatch, samples.full(owner=samples.owner()))
-    monkeypatch.setattr(pages.profiles, "view_profile", view_profile)
+    monkeypatch.setattr(pages.connected, "view_as", view_as)
     client = app.test_client()
     own = HTMLParser(client.get("/u/sally").text)
     assert texts(own, ".viewbar a[aria-current]") == ["Only you"]

@@ -8,12 +8,13 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, request
 
-from policies.terms import ANONYMOUS, Viewer
+from policies.terms import Viewer
 from webapp.pages import _drawn, _request, _response, guards
 from webapp.services import activity as activities
-from webapp.services import api_users, link_page, profiles, visibility
+from webapp.services import api_users, connected, link_page, profiles, visibility
 from webapp.services import badges as all_badges
-from webapp.services.views import SECTIONS, Moved, ProfileView
+from webapp.services.app_views import ANYBODY, Looker
+from webapp.services.views import SECTIONS, Moved
 from webapp.services.visibility_views import frosted_count
 
 blueprint = Blueprint("profile", __name__)
@@ -105,39 +106,44 @@ def _whole(handle: str, section: str = "") -> Any:
     found = profiles.view_opened(opened)
     seen_as = None
     if found.owner is not None and not found.owner.is_insider:
-        names = visibility.organization_names(context, viewer)
-        others = _others(names)
+        others = _others(viewer)
         chosen = request.args.get("as", "")
         current, frosted = chosen if chosen in others else "", 0
         if current:
-            shown = profiles.view_profile(context, viewer, handle, now, as_viewer=others[current])
-            if not isinstance(shown, ProfileView):
-                return _response.page("profile/nothing.html", seen_as=_bar(found.handle, current, names))
+            looker = others[current][2]
+            shown = connected.view_as(context, viewer, looker, handle, now)
+            if shown is None:
+                return _response.page("profile/nothing.html", seen_as=_bar(found.handle, current, others))
             frosted, found = frosted_count(found, shown), shown
-        programs = api_users.view_as(context, others[current], handle, now) if current else ()
-        seen_as = replace(_bar(found.handle, current, names, frosted), programs=programs)
+        programs = api_users.view_as(context, others[current][2], handle, now) if current else ()
+        seen_as = replace(_bar(found.handle, current, others, frosted), programs=programs)
     body = _drawn.draw(found)
     nudge = found.owner is not None and found.owner.linked == 1 and link_page.may_nudge(context, viewer)     # S39
     return _response.page("profile/page.html", view=found, seen_as=seen_as, body=body, nudge=nudge)
 
 
-def _others(names: Mapping[int, str]) -> dict[str, Viewer]:
-    """Whom the owner can look as: anyone, and a member of each organization that the owner belongs to."""
-    others = {"anyone": ANONYMOUS}
-    for number, organization in enumerate(names, 1):
-        others[f"organization-{number}"] = Viewer(organizations=frozenset({organization}))
+def _others(viewer: Viewer) -> dict[str, tuple[str, str, Looker]]:
+    """Whom the owner can look as: anyone, a member of each organization that the owner belongs to, and each connected
+    app (D15). key -> (label, icon, who that is)"""
+    context = _request.context()
+    others = {"anyone": ("Anyone", "anyone", ANYBODY)}
+    for number, (organization, name) in enumerate(visibility.organization_names(context, viewer).items(), 1):
+        colleague = Viewer(organizations=frozenset({organization}))
+        others[f"organization-{number}"] = name, "org", Looker(colleague, colleague)
+    for client_id, name, looker in connected.lookers(context, viewer.account_id or 0):
+        others[f"app-{client_id}"] = name, "app", looker
     return others
 
 
-def _bar(handle: str, current: str, names: Mapping[int, str], frosted: int = 0) -> SeenAs:
-    choices = [("", "Only you", "you"), ("anyone", "Anyone", "anyone")]
-    choices += [(f"organization-{number}", name, "org") for number, name in enumerate(names.values(), 1)]
+def _bar(handle: str, current: str, others: Mapping[str, tuple[str, str, Looker]], frosted: int = 0) -> SeenAs:
+    choices = [("", "Only you", "you"), *[(key, label, icon) for key, (label, icon, _) in others.items()]]
     if not current:
         sentence = "Your own view, clear from edge to edge."
     elif current == "anyone":
         sentence = "What the web sees."
     else:
-        sentence = f"What people at {next(label for key, label, _ in choices if key == current)} see."
+        label, icon, _ = others[current]
+        sentence = f"What {label} gets." if icon == "app" else f"What people at {label} see."
     if current:
         sentence += " Nothing is frosted." if not frosted else f" {frosted} details are frosted."
     return SeenAs(handle, current, tuple(choices), sentence.replace(" 1 details are", " 1 detail is"))

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from policies.terms import Viewer
 from policies.visibility import Gate
 from webapp.services import people
 from webapp.services.api_profiles import profile_of
@@ -77,9 +76,8 @@ def profile_json(ctx: Context, looker: Looker, handle: str, now: int) -> dict[st
     return profile_of(ctx, looker, handle, now)
 
 
-def view_as(ctx: Context, viewer: Viewer, handle: str, now: int) -> tuple[tuple[str, str], ...]:
-    """What an app that sees as `viewer` does gets of a profile and of the account behind it (D15): (path, JSON)."""
-    looker = Looker(viewer, viewer)
+def view_as(ctx: Context, looker: Looker, handle: str, now: int) -> tuple[tuple[str, str], ...]:
+    """What an app that sees as `looker` does gets of a profile and of the account behind it (D15): (path, JSON)."""
     found = profile_of(ctx, looker, handle, now)
     if found is None or isinstance(found, Moved):
         return ()

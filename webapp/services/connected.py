@@ -1,14 +1,22 @@
-"""Settings > Connected apps: which apps the account let in, what each may see now, since when, last used (S84)."""
+"""The apps that an account let in: what each may see, since when, last used, taking it back (S84), and how they see it.
+
+Giving a consent is in consent.py, registering apps in apps.py.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.errors import NotFound
+from policies.terms import Viewer
 from webapp.services import grants
+from webapp.services.app_views import Looker, looker_of, mask_of, work_of
 from webapp.services.consent import owner_words
 from webapp.services.context import Context
+from webapp.services.opening import OpenProfile, open_profile
+from webapp.services.profiles import view_opened
 from webapp.services.sessions import Session
+from webapp.services.views import ProfileView
 from webapp.store import apps as app_store
 from webapp.store import grants as store
 
@@ -60,3 +68,26 @@ def disconnect(ctx: Context, session: Session, client_id: str, now: int) -> None
     app = app_store.find(ctx.db, client_id) if len(client_id) <= 100 and "\0" not in client_id else None
     if app is None or not grants.revoke(ctx, session.account_id, app.id, now):
         raise NotFound
+
+
+def lookers(ctx: Context, account_id: int) -> tuple[tuple[str, str, Looker], ...]:
+    """(client id, name, who it looks as) of every connected app that may be used now, by name."""
+    found = []
+    for grant in store.list_of_account(ctx.db, account_id):
+        app = app_store.load_usable(ctx.db, grant.app_id)
+        if app is not None:
+            bearer = grants.bearer_of(app, grant)
+            found.append((app.client_id, app.name, looker_of(ctx, bearer)))
+    return tuple(sorted(found, key=lambda one: (one[1].casefold(), one[0])))
+
+
+def view_as(ctx: Context, viewer: Viewer, looker: Looker, handle: str, now: int) -> ProfileView | None:
+    """The own profile as somebody else or an app gets it; None where there is nothing to get, or it is not the own."""
+    opened = open_profile(ctx, viewer, handle, now, as_viewer=looker.kind)
+    if not isinstance(opened, OpenProfile) or not opened.is_preview:
+        return None
+    gate, group = opened.gate, opened.group
+    work = [(member, work_of(gate, looker, group.subject(member))) for member, _ in opened.work]
+    return view_opened(replace(
+        opened, mask=mask_of(gate, looker, opened.subject), work=tuple([block for block in work if block[1]]),
+    ))  # fmt: skip

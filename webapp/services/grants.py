@@ -14,6 +14,8 @@ from webapp.services import tokens
 from webapp.services.context import Context
 from webapp.store import audit
 from webapp.store import grants as store
+from webapp.store.apps import App
+from webapp.store.grants import Grant
 
 AppType = Literal["community", "organization"]
 
@@ -56,13 +58,30 @@ def authenticate(ctx: Context, token: str, now: int) -> Bearer | None:
         scopes &= frozenset((row.grant_scopes or "").split())
         if row.used_at is None or now - row.used_at >= _TOUCH:
             store.touch(ctx.db, row.grant_id, now - now % _TOUCH)
-    if row.source_id is None:
+    return _bearer(
+        row.app_id, row.type, row.organization_id, row.account_id, scopes, (row.ticked or 0) & row.app_fields,
+        row.grant_id, row.source_id,
+    )
+
+
+def bearer_of(app: App, grant: Grant) -> Bearer:
+    """Who would call with a token of all that a consent allows now: for showing its owner what that is (D15)."""
+    scopes = frozenset(grant.scopes.split()) & frozenset(app.scopes.split())
+    return _bearer(
+        app.id, app.type, app.organization_id, grant.account_id, scopes, grant.ticked & app.fields, grant.id,
+        app.source_id,
+    )
+
+
+def _bearer(
+    app_id: int, app_type: str, organization_id: int | None, account_id: int | None, scopes: frozenset[str],
+    ticked: int, grant_id: int | None, source_id: int | None,
+) -> Bearer:  # fmt: skip
+    if source_id is None:
         scopes -= {"activities:write"}
     return Bearer(
-        app_id=row.app_id, app_type=cast(AppType, row.type), organization_id=row.organization_id,
-        account_id=row.account_id, scopes=scopes,
-        ticked=(row.ticked or 0) & row.app_fields if "me:read" in scopes else 0,
-        grant_id=row.grant_id, source_id=row.source_id,
+        app_id=app_id, app_type=cast(AppType, app_type), organization_id=organization_id, account_id=account_id,
+        scopes=scopes, ticked=ticked if "me:read" in scopes else 0, grant_id=grant_id, source_id=source_id,
     )
 
 

@@ -46,6 +46,11 @@ def find_usable(db: Database, client_id: str) -> App | None:
     return _app(db.row(f"SELECT {_COLUMNS} {_FROM} WHERE a.client_id = ? AND{USABLE}", (client_id,)))
 
 
+def load_usable(db: Database, app_id: int) -> App | None:
+    """The app of an id, if it may be used now."""
+    return _app(db.row(f"SELECT {_COLUMNS} {_FROM} WHERE a.id = ? AND{USABLE}", (app_id,)))
+
+
 def load(db: Database, app_id: int) -> App | None:
     return _app(db.row(f"SELECT {_COLUMNS} {_FROM} WHERE a.id = ?", (app_id,)))
 
