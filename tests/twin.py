@@ -137,6 +137,8 @@ FILLS: dict[str, tuple[str, ...]] = {
     "file": ("1", "2"),
     "number": ("1",),
     "member": (f"id0001{'x' * 20}", "no-such-member"),
+    "domain": ("alpha.example", "beta.example", "no-such.example"),
+    "account": ("gmanaged", "own", "bmember", "orgadmin", "no-such-account"),
 }
 #: Query strings that are asked besides none.
 QUERIES = ("?source=forum&kind=answer", "?source=school", "?kind=no-such-kind", "?cursor=zzz", "?as=anyone")

@@ -31,6 +31,7 @@ from webapp.pages import (
     edit,
     errors,
     front,
+    invitations,
     leaving,
     linking,
     media,
@@ -54,7 +55,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The page areas; each module holds one `blueprint`.
 PAGES = (
     system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, data,
-    admin, apps, consent, docs,
+    admin, apps, consent, docs, invitations,
 )
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
 APIS = (reads, ingest, oauth)

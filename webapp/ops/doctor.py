@@ -34,6 +34,8 @@ MEANING = {
     "link_not_audited": "I11 account {0} is linked to {1} without an audit row",
     "unlink_not_audited": "I11 account {0} was linked and is not any more, without an audit row",
     "privacy_not_audited": "I11 account {0} is private without an audit row",
+    "address_elsewhere": "S76 account {0} is filed under the domain {1}, which is not that of its address",
+    "domain_of_nobody": "T46 domain {0} belongs to organization {1}, which was removed",
     "handle_not_owned": "D20 account {0} uses a handle that belongs to {1}",
 }
 
@@ -52,6 +54,7 @@ def examine(ctx: Context) -> Iterator[str]:
     yield from (f"I6 {problem}" for problem in repair.find_differences(ctx))
     yield from _milestones(ctx)
     yield from _rules(ctx)
+    yield from _domains(ctx)
     yield from _gate(ctx)
 
 
@@ -79,6 +82,14 @@ def _rules(ctx: Context) -> Iterator[str]:
     known = sum(1 << bit for bit in bits.values())
     for account, chosen in invariants.count_breaches_of_choice(ctx.db, known):
         yield f"I10 account {account} has choices {chosen} for fields that never were"
+
+
+def _domains(ctx: Context) -> Iterator[str]:
+    """S76: whose each domain is, by its row and by the policy log that the gate decides from."""
+    gate = ctx.gate()
+    for domain, owner in invariants.domain_owners(ctx.db):
+        if gate.organization(domain) != owner:
+            yield f"S76 domain {domain} is {owner}'s by its row and {gate.organization(domain)}'s by the policy log"
 
 
 def _gate(ctx: Context) -> Iterator[str]:

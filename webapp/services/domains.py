@@ -83,6 +83,13 @@ def list_claims(ctx: Context, organization_id: int, now: int) -> tuple[PendingVi
     return tuple([_pending(claim) for claim in store.load_pending(ctx.db, organization_id, now)])
 
 
+def count_members(ctx: Context, organization: Organization, name: str) -> int:
+    """How many accounts are at a verified domain of the organization. Errors: NotFound."""
+    if _owner_of(ctx, name) != organization.id:
+        raise NotFound
+    return organization_store.count_members(ctx.db, [accounts.domain_id_of(ctx.db, name)])
+
+
 def claim(ctx: Context, session: Session, organization: Organization, raw: str, now: int) -> PendingView:
     """Say that a domain is the organization's own: nothing holds before it is proved, and nobody else is kept from
     claiming it too (T40). Errors: Invalid (`domain`)."""

@@ -68,6 +68,13 @@ BREACHES: Mapping[str, str] = {
         SELECT m.id, m.id FROM account m WHERE m.private AND m.state = 'active' AND NOT EXISTS
         (SELECT 1 FROM audit a WHERE a.subject_id = m.id
          AND (a.event LIKE 'privacy:%' OR a.event LIKE 'account:%' OR a.event LIKE 'demo:%'))""",
+    # S76: an account is filed under its address's domain, whose owner decides whether it is managed.
+    "address_elsewhere": """
+        SELECT m.id, d.name FROM account m JOIN email_domain d ON d.id = m.domain_id
+        WHERE m.email_key IS NOT NULL AND m.email_key NOT LIKE '%@' || replace(d.name, '_', '\\_') ESCAPE '\\'""",
+    "domain_of_nobody": """
+        SELECT d.id, o.id FROM email_domain d JOIN organization o ON o.id = d.organization_id
+        WHERE o.removed_at IS NOT NULL""",
     # Handles are never reused: the present one is in the table of all.
     "handle_not_owned": """
         SELECT m.id, h.account_id FROM account m LEFT JOIN handle h ON h.handle = m.handle
@@ -95,6 +102,17 @@ def check_file(db: Database) -> list[str]:
 def count_breaches_of_choice(db: Database, known: int) -> list[tuple[Any, ...]]:
     """Accounts with a choice for a bit that no field ever had."""
     return db.rows("SELECT id, chosen FROM account WHERE (chosen & ~CAST(? AS BIGINT)) <> 0 LIMIT 20", (known,))
+
+
+def domain_owners(db: Database) -> list[tuple[int, int | None]]:
+    """(domain, organization) of every domain that is or was somebody's."""
+    return [
+        (row[0], row[1])
+        for row in db.rows(
+            "SELECT id, organization_id FROM email_domain WHERE organization_id IS NOT NULL OR 'domain:' || id IN"
+            " (SELECT scope FROM policy_change WHERE op = 'domain')"
+        )
+    ]
 
 
 def account_ids(db: Database, after: int, limit: int) -> list[int]:
