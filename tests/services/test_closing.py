@@ -10,8 +10,20 @@ from tests.conftest import NOW
 from tests.services import linkers as by
 from tests.services import people
 from webapp.ops.doctor import examine
-from webapp.services import accounts, closing, linking, people_index, profiles, recovery, sessions, totals, viewing
+from webapp.services import (
+    accounts,
+    addresses,
+    closing,
+    linking,
+    people_index,
+    profiles,
+    recovery,
+    sessions,
+    totals,
+    viewing,
+)
 from webapp.services.context import Context
+from webapp.services.tokens import LinkGone
 from webapp.services.views import Moved
 from webapp.store import totals as totals_store
 
@@ -139,3 +151,26 @@ def test_d17_a_deactivated_linked_account_keeps_counting_and_its_work_details_le
     assert not viewing.load_viewer(ctx, ann).organizations, "who is out of the organization sees nothing as a colleague"
     sums = totals.totals_of(totals_store.load_sums(ctx.db, (ann, work), (ann, work), True, True))
     assert sums["answers"] == 7
+
+
+def test_t4_a_pending_change_outlives_what_another_account_asks_of_the_same_address(ctx: Context) -> None:
+    ann, bob = by.log_in(ctx, by.member(ctx.db, "ann")), by.log_in(ctx, by.member(ctx.db, "bob"))
+    keys = []
+    for session in (ann, bob):
+        addresses.ask_change(ctx, NOW, session, "wanted@new.example", REMOTE)
+        keys.append(ctx.db.rows("SELECT token_hash FROM proof WHERE purpose = 'email' ORDER BY id")[-1][0])
+    assert addresses.finish_change(ctx, NOW, ann, keys[0]) == "wanted@new.example"
+    with pytest.raises(LinkGone):
+        addresses.finish_change(ctx, NOW, bob, keys[1])
+
+
+def test_t13_of_one_account_only_the_newest_change_of_address_works(ctx: Context) -> None:
+    ann = by.log_in(ctx, by.member(ctx.db, "ann"))
+    keys = []
+    for email in ("one@new.example", "one@new.example", "two@new.example"):
+        addresses.ask_change(ctx, NOW, ann, email, REMOTE)
+        keys.append(ctx.db.rows("SELECT token_hash FROM proof WHERE purpose = 'email' ORDER BY id")[-1][0])
+    for key in keys[:2]:
+        with pytest.raises(LinkGone):
+            addresses.finish_change(ctx, NOW, ann, key)
+    assert addresses.finish_change(ctx, NOW, ann, keys[2]) == "two@new.example"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from policies.errors import Invalid
+from policies.errors import Conflict, Invalid
 from webapp.services import accounts, mailer, recovery, sessions, signup, throttle
 from webapp.services.tokens import LinkGone
 from webapp.store import accounts as store
@@ -216,9 +216,28 @@ def test_t7_a_known_address_is_told_by_mail_and_only_its_own_account(ctx, clock)
 
 
 @SQLITE_ONLY
+def test_t8_a_strangers_requests_leave_the_owners_way_open(ctx, clock):
+    sign_up(ctx, clock)
+    for _ in range(throttle.MAIL_HERE.count):
+        for purpose in ("login", "reset"):
+            recovery.ask_link(ctx, clock, purpose, email="sally@example.org", remote="stranger")
+    for purpose in ("login", "reset"):
+        for _ in range(throttle.MAIL_TOTAL.count):     # refused there, and not counted against the address
+            with pytest.raises(throttle.TooMany):
+                recovery.ask_link(ctx, clock, purpose, email="sally@example.org", remote="stranger")
+        recovery.ask_link(ctx, clock, purpose, email="sally@example.org", remote="owner")
+    for _ in range(throttle.MAIL_HERE.count - 1):       # each purpose has a count of its own
+        recovery.ask_link(ctx, clock, "login", email="sally@example.org", remote="owner")
+    with pytest.raises(throttle.TooMany):
+        recovery.ask_link(ctx, clock, "login", email="sally@example.org", remote="owner")
+    recovery.ask_link(ctx, clock, "reset", email="sally@example.org", remote="owner")
+
+
+@SQLITE_ONLY
 def test_t8_mail_to_an_address_is_limited(ctx, clock):
-    for _ in range(throttle.MAIL_ADDRESS.count):
-        signup.ask(ctx, clock, email="s@example.org", name="Sally", remote="a")
+    for number in range(throttle.MAIL_TOTAL.count):
+        remote = f"a{number // throttle.MAIL_HERE.count}"
+        signup.ask(ctx, clock, email="s@example.org", name="Sally", remote=remote)
     with pytest.raises(throttle.TooMany) as refused:
         signup.ask(ctx, clock, email="s@example.org", name="Sally", remote="b")
     assert 0 < refused.value.retry_after <= 3600
@@ -298,6 +317,16 @@ def test_t100_first_admin_by_a_link_without_default_password(ctx, clock):
 
 
 @SQLITE_ONLY
+@pytest.mark.parametrize("state", ["deactivated", "closing"])
+def test_an_account_that_cannot_log_in_is_not_made_an_admin(ctx, clock, state):
+    account_id = sign_up(ctx, clock)
+    ctx.db.execute("UPDATE account SET state = ? WHERE id = ?", (state, account_id))
+    with pytest.raises(Conflict, match="not active"):
+        signup.create_admin(ctx, "sally@example.org", clock)
+    assert not store.load(ctx.db, account_id).is_admin
+
+
+@SQLITE_ONLY
 def test_terms_that_changed_in_between_are_asked_again(ctx, clock):
     ctx.db.execute("INSERT INTO site_setting(key, value) VALUES ('terms_version', '2')")
     with pytest.raises(Invalid) as refused:
@@ -309,7 +338,7 @@ def test_terms_that_changed_in_between_are_asked_again(ctx, clock):
 def test_every_mail_text_can_be_drawn(ctx, clock):
     for path in sorted(mailer.TEXTS.glob("*.txt")):
         names = ("link", "handle", "email", "organization", "page", "out", "decline", "day", "reset", "part", "final",
-                 "reason", "domain", "found", "days")
+                 "reason", "domain", "found", "days", "app")
         values = dict.fromkeys(names, "X")
         mailer.queue(ctx, "a@example.org", path.stem, clock, **values)
     assert all(subject and body and len(subject) < 70 for _, subject, body in mails(ctx))

@@ -31,7 +31,7 @@ def ask_change(ctx: Context, now: int, session: Session, email: str, remote: str
         raise Invalid({"email": "That is your address already."})
     domain = accounts.find_domain(ctx.db, address.domain)
     _check_group(account, domain[1] if domain else None, domain[2] if domain else "")
-    throttle.take(ctx, now, (throttle.MAIL_ADDRESS, address.key), (throttle.MAIL_REMOTE, remote))
+    throttle.take_mail(ctx, now, "email", address.key, remote)
     with ctx.db.transaction():
         taken = accounts.find_by_email(ctx.db, address.key)
         proofs.cancel_for_account(ctx.db, account.id, "email")
@@ -64,6 +64,10 @@ def finish_change(ctx: Context, now: int, session: Session, key: str) -> str:
     proof = _proof(ctx, now, session, key, account)
     address = emails.parse(str(proof.detail["email"]))
     with ctx.db.transaction():
+        # The address is a key: its row is taken alone from the start, before any other. Taken only when it is written,
+        # a batch of events that holds the account's key already and then counts would wait for us, and we for it.
+        ctx.db.link_guard()
+        accounts.lock(ctx.db, account.id)
         group = records.lock_group(ctx.db, account.id)
         account = _account(ctx, session)
         if group is None or account.email_key != proof.detail["old"]:

@@ -122,7 +122,7 @@ def ask(ctx: Context, key: str, now: int, *, email: str, remote: str) -> None:
     proof = _proof(ctx, key, now)
     account = _account(ctx, proof)
     address = emails.parse(email)
-    throttle.take(ctx, now, (throttle.MAIL_ADDRESS, address.key), (throttle.MAIL_REMOTE, remote))
+    throttle.take_mail(ctx, now, "claim", address.key, remote)
     with ctx.db.transaction():
         proofs.cancel_for_email(ctx.db, CLAIM, address.key)
         token = _issue(ctx, account.id, now, PROOF_LIFETIME, address, {"link": proof.key})

@@ -20,7 +20,7 @@ def ask_link(ctx: Context, now: int, purpose: str, *, email: str, remote: str) -
     Errors: Invalid (`email`), TooMany. Nothing tells whether there is an account.
     """
     address = emails.parse(email)
-    throttle.take(ctx, now, (throttle.MAIL_ADDRESS, address.key), (throttle.MAIL_REMOTE, remote))
+    throttle.take_mail(ctx, now, purpose, address.key, remote)
     with ctx.db.transaction():
         account = accounts.find_by_email(ctx.db, address.key)
         is_closing = account is not None and returning.may_return(account)

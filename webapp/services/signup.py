@@ -52,7 +52,7 @@ def ask(ctx: Context, now: int, *, email: str, name: str, remote: str) -> tuple[
         problems |= error.errors
     if address is None or problems:
         raise Invalid(problems)
-    throttle.take(ctx, now, (throttle.MAIL_ADDRESS, address.key), (throttle.MAIL_REMOTE, remote))
+    throttle.take_mail(ctx, now, "signup", address.key, remote)
     mark = tokens.new_token()
     with ctx.db.transaction():
         account = accounts.find_by_email(ctx.db, address.key)
@@ -159,6 +159,11 @@ def create_admin(ctx: Context, email: str, now: int) -> str | None:
     address = emails.parse(email)
     with ctx.db.transaction():
         account = accounts.find_by_email(ctx.db, address.key)
+        if account is not None and not account.may_log_in:
+            raise Conflict(
+                "Nobody can log in to the account of this address: it is not active.",
+                "Reactivate it first, or use another address.",
+            )
         if account is not None:
             accounts.set_admin(ctx.db, account.id)
             audit.record(ctx.db, "admin:grant", now, subject_id=account.id)

@@ -31,6 +31,9 @@ class Limit:
 LOGIN_ACCOUNT = Limit("login", 10, 900)
 LOGIN_REMOTE = Limit("login-from", 50, 900)
 MAIL_ADDRESS = Limit("mail", 5, 3600)
+#: Mails to one address from one network, and from all: far apart, so that a stranger leaves the owner's way open (T8).
+MAIL_HERE = Limit("mail-here", 5, 3600)
+MAIL_TOTAL = Limit("mail-all", 40, 3600)
 MAIL_REMOTE = Limit("mail-from", 30, 3600)
 CONFIRM = Limit("confirm", 10, 900)
 HANDLE = Limit("handle", 3, 30 * 86_400)
@@ -66,6 +69,15 @@ def take(ctx: Context, now: int, *attempts: tuple[Limit, str], fix: str = "") ->
         minutes = -(-retry_after // 60)
         wait = "a minute" if minutes == 1 else f"{minutes} minutes" if minutes < 120 else f"{-(-minutes // 60)} hours"
         raise TooMany(f"That was tried too often. Wait {wait}, then try again.", fix, retry_after)
+
+
+def take_mail(ctx: Context, now: int, purpose: str, email_key: str, remote: str) -> None:
+    """Count a mail that somebody at `remote` has sent to an address, for each purpose apart (T8).
+
+    A network that has used up its own share adds nothing to what all together may send. Errors: TooMany.
+    """
+    take(ctx, now, (MAIL_HERE, f"{purpose} {email_key} {remote}"), (MAIL_REMOTE, remote))
+    take(ctx, now, (MAIL_TOTAL, f"{purpose} {email_key}"))
 
 
 def give_back(ctx: Context, limit: Limit, who: str) -> None:

@@ -41,9 +41,13 @@ def issue(
     session_id: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> str:
-    """A new token for an address; whatever was mailed to it before for this purpose no longer works (T13)."""
+    """A new token for an address; whatever was mailed to it before for this purpose no longer works (T13).
+
+    A change of address is its account's own: what another account asks of the same address ends nothing there.
+    """
     token = new_token()
-    proofs.cancel_for_email(ctx.db, purpose, email_key)
+    if purpose != proofs.CHANGE:
+        proofs.cancel_for_email(ctx.db, purpose, email_key)
     proofs.add(
         ctx.db, purpose, digest(token), now, now + LIFETIMES[purpose], account_id=account_id, session_id=session_id,
         email_key=email_key, detail=detail,

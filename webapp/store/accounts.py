@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from peewee import IntegrityError
+
 from webapp.store.database import Database
 
 COLUMNS = (
@@ -148,13 +150,19 @@ def reset_password(db: Database, account_id: int, password_hash: str, now: int) 
 
 
 def set_email(db: Database, account_id: int, email: str, email_key: str, domain_id: int, now: int) -> bool:
-    """Move an account to another proved address; False if the address became another account's in between."""
-    cursor = db.execute(
-        "UPDATE account SET email = ?, email_key = ?, email_verified_at = ?, domain_id = ?,"
-        " row_version = row_version + 1 WHERE id = ?"
-        " AND NOT EXISTS (SELECT 1 FROM account o WHERE o.email_key = ? AND o.id <> ?)",
-        (email, email_key, now, domain_id, account_id, email_key, account_id),
-    )
+    """Move an account to another proved address; False if the address became another account's in between.
+
+    Then the transaction is to be given up: PostgreSQL may have ended it.
+    """
+    try:
+        cursor = db.execute(
+            "UPDATE account SET email = ?, email_key = ?, email_verified_at = ?, domain_id = ?,"
+            " row_version = row_version + 1 WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM account o WHERE o.email_key = ? AND o.id <> ?)",
+            (email, email_key, now, domain_id, account_id, email_key, account_id),
+        )
+    except IntegrityError:      # a sign-up of the same moment, not seen by the statement
+        return False
     return bool(cursor.rowcount == 1)
 
 

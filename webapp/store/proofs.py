@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 from webapp.store.database import Database
 
 COLUMNS = "p.token_hash, p.purpose, p.account_id, p.other_account_id, p.session_id, p.email_key, p.detail, p.created_at"
+#: A change of address: the newest of each account counts, not of each address.
+CHANGE = "email"
 #: Usable: not used, not expired, and no newer one for the same purpose and address.
 LIVE = (
     " p.used_at IS NULL AND p.expires_at > ? AND NOT EXISTS (SELECT 1 FROM proof n"
-    " WHERE n.purpose = p.purpose AND n.email_key = p.email_key AND n.id > p.id)"
+    " WHERE n.purpose = p.purpose AND n.email_key = p.email_key AND n.id > p.id"
+    f" AND (n.purpose <> '{CHANGE}' OR n.account_id = p.account_id))"
 )
 
 
