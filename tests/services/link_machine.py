@@ -9,23 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from policies import holding
-from policies.errors import Refused
+from policies.errors import Invalid, Refused
 from policies.linking import Outcome, Side, Standing, link_outcome, link_refusal, primary_refusal, unlink_refusal
-from policies.terms import Level, LinkHold, Settings, Viewer
+from policies.terms import ANONYMOUS, Level, LinkHold, Settings, Viewer
 from policies.visibility import Gate
 from tests.conftest import NOW
-from tests.factories import make_domain
+from tests.factories import make_domain, open_audit
 from tests.policies.world import Row, World
 from tests.services import linkers as by
 from tests.services import people
 from webapp.ops.doctor import MEANING
-from webapp.services import editing, linking, privacy, viewing
+from webapp.services import (
+    accounts,
+    closing,
+    editing,
+    emails,
+    linking,
+    privacy,
+    profiles,
+    signup,
+    viewing,
+)
 from webapp.services.context import Context
 from webapp.services.link_views import Rehearsal
+from webapp.services.returning import IsClosing
 from webapp.store import invariants, records
 from webapp.store import totals as totals_store
 from webapp.store.profiles import load_group, load_group_of
@@ -69,6 +81,7 @@ class LinkMachine(RuleBasedStateMachine):
                 by.verify_domain(self.ctx, domain, domain.partition(".")[0], self.now)
         self.world = LinkWorld(self.ctx)
         self.ids: list[int] = []
+        self.handles = list(NAMES)
         for number, (name, domain) in enumerate(zip(NAMES, homes, strict=True)):
             domain_id = make_domain(db, domain)
             columns: dict[str, Any] = {
@@ -94,7 +107,7 @@ class LinkMachine(RuleBasedStateMachine):
     # looking
 
     def counters(self) -> list[tuple[Any, ...]]:
-        return self.ctx.db.rows(f"SELECT id, {', '.join(COUNTERS)} FROM account ORDER BY id")
+        return self.ctx.db.rows(f"SELECT id, {', '.join(COUNTERS)} FROM account WHERE state <> 'deleted' ORDER BY id")
 
     def look(self) -> dict[str, set[tuple[str, int, int]]]:
         """What Anyone and each organization sees of every account's record, and of its rows in sections."""
@@ -124,12 +137,12 @@ class LinkMachine(RuleBasedStateMachine):
             " cap_org, private, keep_name, link_cap_anyone, link_cap_org, link_private, link_edit_self,"
             " link_edit_primary"
         )
-        for found in self.ctx.db.rows(f"SELECT {columns} FROM account ORDER BY id"):
+        for found in self.ctx.db.rows(f"SELECT {columns} FROM account WHERE state <> 'deleted' ORDER BY id"):
             row = self.world.rows[found[0]]
             settings = Settings(*found[4:10], bool(found[10]), bool(found[11]))
             hold = LinkHold(found[12], found[13], bool(found[14]), found[15], found[16])
             kept = (found[1], bool(found[2]), found[3], settings, hold)
-            assert kept == (row.primary, row.silent, row.edits, row.settings, row.hold), NAMES[self.ids.index(row.id)]
+            assert kept == (row.primary, row.silent, row.edits, row.settings, row.hold), self.handle(row)
 
     def sums_are_those_of_its_accounts(self, head: Row) -> None:
         """I6, I7, from the raw numbers."""
@@ -156,6 +169,9 @@ class LinkMachine(RuleBasedStateMachine):
         assert (told.privacy == "private") == group.subject(group.primary).private
 
     # acting
+
+    def handle(self, row: Row) -> str:
+        return self.handles[self.ids.index(row.id)]
 
     def row(self, index: int) -> Row:
         return self.world.rows[self.ids[index]]
@@ -203,7 +219,7 @@ class LinkMachine(RuleBasedStateMachine):
         session = by.log_in(self.ctx, own.id, self.now + 10)
 
         def act() -> None:
-            token = by.prove(self.ctx, session, NAMES[y], self.now)
+            token = by.prove(self.ctx, session, self.handles[y], self.now)
             choice = by.pick(self.ctx, session, own.id if first else other.id)
             choices: dict[str, Any] = {"primary_choice": choice, "silent": silent, "may_be_public": public}
             if outcome is not Outcome.CHOOSE:
@@ -274,8 +290,8 @@ class LinkMachine(RuleBasedStateMachine):
         keys = {row.handle: row.key for row in by.page(self.ctx, session, self.now + 10).rows}
         weak = actor.primary is not None and self.world.is_managed(actor)
         group = [actor] if weak else self.world.group(actor)
-        assert set(keys) == {NAMES[self.ids.index(row.id)] for row in group}
-        handle = NAMES[self.ids.index(target.id)]
+        assert set(keys) == {self.handle(row) for row in group}
+        handle = self.handle(target)
         if handle not in keys:
             return
         self.before = self.look()
@@ -357,6 +373,87 @@ class LinkMachine(RuleBasedStateMachine):
         assert session.viewer.profile_id == self.world.head(row).id
         assert session.viewer.is_managed == self.world.is_managed(row)
 
+    @rule(x=who, keep=st.booleans())
+    def delete(self, x: int, keep: bool) -> None:
+        """D22: asked, closed to everybody, then kept by a log-in or carried out (T69)."""
+        row, number = self.row(x), x
+        if self.world.linked(row):
+            session = by.log_in(self.ctx, row.id, self.now)
+            assert refusal_of(lambda: closing.ask_deletion(self.ctx, session, self.now)) == "rule_primary_closes_last"
+            return
+        self.before = self.look()
+        self.now += 10
+        due = closing.ask_deletion(self.ctx, by.log_in(self.ctx, row.id, self.now), self.now)
+        self.is_unknown(row)
+        if keep:
+            self.now += 10
+            email = self.ctx.db.row("SELECT email FROM account WHERE id = ?", (row.id,))
+            assert email is not None
+            with pytest.raises(IsClosing) as found:
+                accounts.log_in(self.ctx, self.now, email=email[0], password=by.PASSWORD, remote="192.0.2.1")
+            closing.cancel_deletion(self.ctx, found.value.key, self.now)
+            self.check()
+            return
+        self.now = due
+        assert closing.delete_due(self.ctx, self.now) == 1
+        if row.primary is not None:
+            self.world.unlink(row)
+        del self.world.rows[row.id]
+        self.pairs = {pair: n for pair, n in self.pairs.items() if row.id not in pair}
+        self.raw = [one for one in self.raw if one[0] != row.id]
+        assert load_group(self.ctx.db, self.handles[number]).asked.state == "deleted"
+        self.check()
+        self.never_widens(True, back=True)
+        self.come_anew(row, number)
+
+    def come_anew(self, row: Row, number: int) -> None:
+        """Another account of the same address: it is nobody's heir."""
+        domain = self.ctx.db.row("SELECT name FROM email_domain WHERE id = ?", (row.domain,))
+        assert domain is not None
+        name = f"{NAMES[number]}-{len(self.ctx.db.rows('SELECT handle FROM handle'))}"
+        with pytest.raises(Invalid):
+            with self.ctx.db.transaction():
+                self.sign_up(number, domain[0], self.handles[number])
+        with self.ctx.db.transaction():
+            made = self.sign_up(number, domain[0], name)
+        self.ids[number], self.handles[number] = made, name
+        self.world.rows[made] = Row(made, row.domain, Settings(self.ctx.db.policy_version()))
+        self.raw = sorted([*self.raw, (made, 0, 0, 0)])
+        self.acted()
+
+    def sign_up(self, number: int, domain: str, handle: str) -> int:
+        return signup.create_account(
+            self.ctx, self.now, emails.parse(f"{NAMES[number]}@{domain}"), handle=handle, name=NAMES[number].title(),
+            password_hash=by.HASH, terms="1",
+        )
+
+    @rule(x=who, y=who, leaves=st.booleans())
+    def deactivate(self, x: int, y: int, leaves: bool) -> None:
+        """D22, D17: an admin closes an account and opens it again; meanwhile who is linked to it may leave at once."""
+        row = self.row(x)
+        boss = next(one for one in self.ids if one != row.id)
+        self.before = self.look()
+        self.now += 10
+        closing.deactivate(self.ctx, row.id, self.now, by=boss)
+        self.is_unknown(row)
+        linked = self.world.linked(row)
+        if linked and leaves:
+            out = linked[y % len(linked)]
+            self.now += 10
+            session = by.log_in(self.ctx, out.id, self.now)
+            assert linking.ask_to_leave(self.ctx, session, self.now) is None
+            self.world.unlink(out)
+            self.check()
+            self.never_widens(True, back=True)
+        closing.reactivate(self.ctx, row.id, self.now, by=boss)
+        self.check()
+
+    def is_unknown(self, row: Row) -> None:
+        """D2: the account, and what leads to its profile, answer as if they had never been; links stay."""
+        for one in [row, *[other for other in self.world.linked(row) if not other.silent]]:
+            assert profiles.view_profile(self.ctx, ANONYMOUS, self.handle(one), self.now) is None
+        self.check()
+
     def acted(self) -> None:
         """An owner's or admin's own act: what is seen now is what later verbs are measured by."""
         self.check()
@@ -374,6 +471,7 @@ def refusal_of(act: Callable[[], object]) -> str | None:
 
 def wipe(ctx: Context) -> None:
     """Forget everybody; the policy log and the domains stay."""
+    open_audit(ctx.db)
     with ctx.db.transaction():
         ctx.db.execute("UPDATE account SET silent = ?, link_private = ?, primary_id = NULL", (False, False))
         for table in ("proof", "login_session", "outbox", "audit", "kudos", "pair_counter", "handle", "account"):
