@@ -96,6 +96,7 @@ class Site:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.posted: list[tuple[str, dict[str, str], bytes]] = []
         self.answer: Callable[[str], tuple[int, dict[str, str], Any]] = lambda path: (404, {}, b"nothing")
         self.port = 0
         self.ca_file = Path()
@@ -126,6 +127,11 @@ def https_server(folder: Path, *names: str) -> Iterator[Site]:
                     self.wfile.flush()
             except OSError:
                 pass            # the asker left
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            site.posted.append((self.path, dict(self.headers), body))
+            self.do_GET()
 
         def log_message(self, *args: Any) -> None:
             """Nothing on the terminal."""

@@ -41,6 +41,7 @@ from webapp.pages import (
     sitemap,
     system,
     visibility,
+    webhooks,
 )
 from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
@@ -55,7 +56,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The page areas; each module holds one `blueprint`.
 PAGES = (
     system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, data,
-    admin, apps, consent, docs, invitations,
+    admin, apps, consent, docs, invitations, webhooks,
 )
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
 APIS = (reads, ingest, oauth)

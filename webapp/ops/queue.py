@@ -29,6 +29,8 @@ from webapp.services import (
     organizations,
     people_index,
     plugins,
+    webhook_send,
+    webhooks,
 )
 from webapp.services.context import Context
 
@@ -36,6 +38,8 @@ log = logging.getLogger("vitrine.worker")
 
 #: Seconds between looks at the outbox: a mail that somebody waits for must not wait for the minute.
 MAIL_EVERY = 2
+#: Seconds between looks at what apps are to be told.
+HOOKS_EVERY = 5
 
 
 class QueueStorage(SqlStorage):
@@ -93,6 +97,8 @@ def run_worker(ctx: Context, parent: int | None = None) -> None:
     consumer = make_queue(ctx).create_consumer(workers=1, periodic=True, max_delay=5, check_worker_health=True)
     mail = threading.Thread(target=_send_mail, args=(ctx, stop), name="mail")
     mail.start()
+    hooks = threading.Thread(target=_tell_apps, args=(ctx, stop), name="webhooks")
+    hooks.start()
     if parent is not None:
         threading.Thread(target=_watch_parent, args=(parent, stop), name="parent", daemon=True).start()
     log.info("worker started")
@@ -101,6 +107,7 @@ def run_worker(ctx: Context, parent: int | None = None) -> None:
     finally:
         stop.set()
         mail.join()
+        hooks.join()
         ctx.db.close()
         log.info("worker stopped")
 
@@ -112,6 +119,17 @@ def _send_mail(ctx: Context, stop: threading.Event) -> None:
         except Exception as error:
             ctx.db.close_if_broken()
             log.error("sending mail failed: %s", type(error).__name__)
+    ctx.db.close()
+
+
+def _tell_apps(ctx: Context, stop: threading.Event) -> None:
+    while not stop.wait(HOOKS_EVERY):
+        try:
+            webhooks.notice(ctx, int(time.time()))
+            webhook_send.send_due(ctx, int(time.time()))
+        except Exception as error:
+            ctx.db.close_if_broken()
+            log.error("telling apps failed: %s", type(error).__name__)
     ctx.db.close()
 
 

@@ -128,7 +128,7 @@ def _nameserver(text: str) -> dns.nameserver.Nameserver:
 
 def _look_at_file(proving: Proving, domain: str, secret: str) -> Finding:
     where = f"https://{domain}{PATH}"
-    address = _address_of(proving, domain)
+    address = address_of(proving, domain)
     status, body = _fetch(proving, domain, address, where)
     if status != 200:
         told = "leads elsewhere, which is not followed" if 300 <= status < 400 else f"answered {status}"
@@ -139,7 +139,7 @@ def _look_at_file(proving: Proving, domain: str, secret: str) -> Finding:
     return Finding(False, f"The file at {where} does not hold our line.")
 
 
-def _address_of(proving: Proving, domain: str) -> Address:
+def address_of(proving: Proving, domain: str) -> Address:
     """One address to connect to; every address of the name must be one that may be connected to (T76)."""
     found: list[Address] = []
     problem = ""
@@ -168,7 +168,7 @@ def is_open(proving: Proving, address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-class _Pinned(HTTPSConnection):
+class Pinned(HTTPSConnection):
     """A connection to one address, for the name that its certificate must have, which ends at its time."""
 
     end: threading.Timer | None = None
@@ -203,7 +203,7 @@ class _Pinned(HTTPSConnection):
 
 def _fetch(proving: Proving, domain: str, address: Address, where: str) -> tuple[int, bytes]:
     """(status, body) of one GET without redirects. Errors: NothingThere."""
-    connection = _Pinned(
+    connection = Pinned(
         str(address), proving.https_port, server_hostname=domain, assert_hostname=domain, cert_reqs="CERT_REQUIRED",
         ca_certs=str(proving.ca_file) if proving.ca_file else None, timeout=FILE_SECONDS,
     )  # fmt: skip

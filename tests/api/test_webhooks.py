@@ -1,0 +1,254 @@
+"""Webhooks: only the app's own view decides (T55), ids only, signed, and sent to public addresses alone (T76)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import worlds
+from tests.api.bearers import ALL_FIELDS, make_app
+from tests.conftest import NOW
+from tests.factories import link, make_account, make_organization
+from tests.net import Site, Zone, dns_server, https_server
+from tests.services.people import BIT, choose, set_columns
+from tests.test_attacks import token_of
+from tests.twin import Ask as Twin
+from tests.twin import Stock
+from webapp.services import webhook_send, webhooks
+from webapp.services.context import Context, Proving
+from webapp.store import grants
+from webapp.store import webhooks as store
+
+HOST = "app.example"
+
+
+@pytest.fixture
+def zone() -> Iterator[Zone]:
+    with dns_server() as made:
+        made.put(HOST, "A", "127.0.0.1")
+        yield made
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with https_server(tmp_path, HOST) as made:
+        made.serve_text("")
+        yield made
+
+
+def hook(ctx: Context, app: int, url: str = f"https://{HOST}/hooks?x=1") -> str:
+    """A webhook that has looked once; its key."""
+    with ctx.db.transaction():
+        store.save(ctx.db, app, url, "salt", NOW)
+    webhooks.notice(ctx, NOW)
+    return webhook_send.signing_key(ctx, "salt")
+
+
+def consent(ctx: Context, app: int, account: int, *ticks: str) -> None:
+    with ctx.db.transaction():
+        ticked = sum(1 << BIT[name] for name in ticks)
+        grants.save_grant(ctx.db, app, account, NOW, "profiles:read me:read", ALL_FIELDS, ticked)
+
+
+def events(ctx: Context) -> list[tuple[str, str]]:
+    """(event, public id) that the changes since the last call make."""
+    webhooks.notice(ctx, NOW)
+    found = ctx.db.rows("SELECT event, public_id FROM webhook_delivery ORDER BY id")
+    ctx.db.execute("DELETE FROM webhook_delivery")
+    return found
+
+
+def test_t55_an_app_hears_of_its_own_view_and_of_no_hidden_change(ctx: Context) -> None:
+    db = ctx.db
+    sally = make_account(db, full_name="Sally", location="Lisbon", department="Works")
+    plain, ticking = make_app(db), make_app(db)
+    consent(ctx, plain, sally)
+    consent(ctx, ticking, sally, "email")
+    hook(ctx, plain)
+    hook(ctx, ticking)
+    assert events(ctx) == []
+    set_columns(db, sally, email="other@home.example", email_key="other@home.example")
+    assert events(ctx) == [("profile.changed", "acc-sally")], "the app with the tick, and it alone"
+    set_columns(db, sally, location="Porto")
+    assert events(ctx) == [("profile.changed", "acc-sally")] * 2
+    choose(db, sally, you=("department",))
+    assert len(events(ctx)) == 2
+    set_columns(db, sally, department="Elsewhere")
+    set_columns(db, sally, edit_version=9)
+    assert events(ctx) == []
+
+
+def test_unavailable_is_one_event_for_closed_deactivated_and_hidden(ctx: Context) -> None:
+    db = ctx.db
+    app = make_app(db)
+    people = {name: make_account(db, name, full_name=name) for name in ("closed", "off", "gone", "hidden", "apart")}
+    for account in people.values():
+        consent(ctx, app, account)
+    hook(ctx, app)
+    set_columns(db, people["closed"], state="closing", state_at=NOW)
+    set_columns(db, people["off"], state="deactivated", state_at=NOW)
+    set_columns(db, people["gone"], state="deleted", state_at=NOW)
+    set_columns(db, people["hidden"], private=True, keep_name=False)
+    db.execute("DELETE FROM app_grant WHERE account_id = ?", (people["off"],))
+    assert set(events(ctx)) == {("account.unavailable", f"acc-{name}") for name in ("closed", "off", "gone", "hidden")}
+    set_columns(db, people["off"], full_name="nobody hears of this")
+    set_columns(db, people["hidden"], full_name="nor of this")
+    assert events(ctx) == []
+    set_columns(db, people["hidden"], keep_name=True)
+    assert events(ctx) == [("profile.changed", "acc-hidden")]
+
+
+def test_an_organization_app_hears_of_its_members_as_a_colleague_sees_them(ctx: Context) -> None:
+    db = ctx.db
+    ann = make_account(db, "ann", kind="managed", department="Works")
+    make_account(db, "zoe", department="Works")
+    hook(ctx, make_app(db, "organization", make_organization(db, "acme")))
+    hook(ctx, make_app(db, "organization", make_organization(db, "beta")))
+    set_columns(db, ann, department="Other")
+    assert events(ctx) == [("profile.changed", "acc-ann")]
+    set_columns(db, ann, email="ann2@acme.example", email_key="ann2@acme.example")
+    assert events(ctx) == []
+
+
+def test_t36_a_silent_link_makes_no_event_for_the_silent_account(ctx: Context) -> None:
+    db = ctx.db
+    app = make_app(db)
+    sally, night = make_account(db, "sally"), make_account(db, "night")
+    link(db, night, sally, silent=True)
+    consent(ctx, app, sally)
+    hook(ctx, app)
+    set_columns(db, night, full_name="Night", bio="nobody hears of this")
+    assert events(ctx) == []
+
+
+def test_what_is_sent_is_signed_and_holds_ids_only(ctx: Context, zone: Zone, site: Site) -> None:
+    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    app = make_app(ctx.db)
+    sally = make_account(ctx.db, full_name="Sally Marsh")
+    consent(ctx, app, sally)
+    key = hook(ctx, app)
+    set_columns(ctx.db, sally, full_name="Sally Secret")
+    webhooks.notice(ctx, NOW)
+    assert webhook_send.send_due(ctx, NOW + 1) == 1
+    ((path, headers, body),) = site.posted
+    assert path == "/hooks?x=1"
+    assert headers["Host"] == HOST
+    found = json.loads(body)
+    assert found.keys() == {"id", "type", "accountId", "createdAt"}
+    assert (found["type"], found["accountId"]) == ("profile.changed", "acc-sally")
+    at, signature = (part.partition("=")[2] for part in headers["Vitrine-Signature"].split(","))
+    assert int(at) == NOW + 1
+    assert signature == hmac.new(key.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    assert webhook_send.send_due(ctx, NOW + 9999) == 0
+    assert ctx.db.row("SELECT sent_at, failed FROM webhook") == (NOW + 1, "")
+
+
+def _waiting(ctx: Context, url: str = f"https://{HOST}/") -> None:
+    app = make_app(ctx.db)
+    with ctx.db.transaction():
+        store.save(ctx.db, app, url, "salt", NOW)
+        store.add_deliveries(ctx.db, app, [("key", "profile.changed", "acc-sally")], NOW)
+
+
+def test_a_refused_webhook_is_sent_again_with_growing_pauses_and_then_dropped(
+    ctx: Context, zone: Zone, site: Site
+) -> None:
+    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    site.answer = lambda path: (500, {}, b"no")
+    _waiting(ctx)
+    now, pauses = NOW, []
+    while found := ctx.db.row("SELECT due_at FROM webhook_delivery"):
+        pauses.append(found[0] - now)
+        now = found[0]
+        assert webhook_send.send_due(ctx, now - 1) == 0
+        assert webhook_send.send_due(ctx, now) == 0
+    assert tuple(pauses[1:]) == webhook_send.PAUSES
+    assert len(site.posted) == len(pauses) == 9
+    assert ctx.db.row("SELECT failed FROM webhook") == ("It answered 500.",)
+
+
+@pytest.mark.parametrize("target", [
+    "127.0.0.1", "10.0.0.7", "169.254.169.254", "192.168.1.1", "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "fe80::1",
+    "::ffff:7f00:1", "64:ff9b::7f00:1", "224.0.0.1",
+])  # fmt: skip
+def test_t76_no_private_address_is_connected_to(ctx: Context, zone: Zone, site: Site, target: str) -> None:
+    """Also where a public address stands beside it: the name could lead to either."""
+    ctx.site = replace(ctx.site, proving=Proving((zone.address,), (), site.ca_file, site.port))
+    kind = "AAAA" if ":" in target else "A"
+    for host, addresses in (("bad.example", [target]), ("both.example", ["93.184.216.34"] if kind == "A" else [])):
+        zone.put(host, kind, *addresses, target)
+        ctx.db.execute("DELETE FROM webhook")
+        _waiting(ctx, f"https://{host}/")
+        assert webhook_send.send_due(ctx, NOW) == 0
+        assert "private network" in ctx.db.row("SELECT failed FROM webhook")[0]  # type: ignore[index]
+    assert site.asked == site.posted == []
+
+
+@pytest.mark.parametrize(("answer", "told"), [
+    ((302, {"Location": "https://other.example/"}, b""), "answered 302"),
+    ((200, {}, [b"x" * 100_000] * 12), "too large"),
+], ids=["redirect", "a flood"])  # fmt: skip
+def test_t76_no_redirect_is_followed_and_no_flood_is_read(
+    ctx: Context, zone: Zone, site: Site, answer: Any, told: str
+) -> None:
+    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    site.answer = lambda path: answer
+    _waiting(ctx)
+    assert webhook_send.send_due(ctx, NOW) == 0
+    assert told in ctx.db.row("SELECT failed FROM webhook")[0]  # type: ignore[index]
+    assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize("url", [
+    "", "http://app.example/", "https://127.0.0.1/", "https://[::1]/", "https://localhost/", "ftp://app.example/",
+    "https://user:pw@app.example/", "https://app.example/#x", "https://app.example:99999/", "https://a.example/ b",
+    "https://app.example/" + "a" * 500, "https://é.example/", "javascript:alert(1)", "//app.example/", "https://",
+])  # fmt: skip
+def test_t76_an_address_that_cannot_be_public_is_refused_when_it_is_typed(url: str) -> None:
+    from policies.errors import Invalid
+
+    with pytest.raises(Invalid) as error:
+        webhooks.check_url(url)
+    assert error.value.errors.keys() == {"url"}
+
+
+def test_good_addresses_are_taken() -> None:
+    for url in ("https://app.example/hooks", "https://app.example:8443/a?b=c", "https://xn--9ca.example/"):
+        assert webhooks.check_url(url) == url
+
+
+def test_t96_the_key_stands_in_no_table_and_differs_by_app(ctx: Context) -> None:
+    keys = {webhook_send.signing_key(ctx, salt) for salt in ("a", "b")}
+    other = replace(ctx.site, secret_key="z" * 40)
+    keys.add(webhook_send.signing_key(replace(ctx, site=other), "a"))
+    assert len(keys) == 3
+    assert all(key.startswith("whsec_") and len(key) > 40 for key in keys)
+
+
+def test_its_owner_sets_an_address_and_sees_the_key_once(stock: Stock) -> None:
+    world = stock.fresh()
+    with world.bound():
+        owner = int(world.db.row("SELECT id FROM account WHERE handle = 'stranger'")[0])  # type: ignore[index]
+        world.db.execute("UPDATE app SET owner_id = ? WHERE id = ?", (owner, make_app(world.db)))
+        client_id = world.db.row("SELECT client_id FROM app WHERE owner_id = ?", (owner,))[0]  # type: ignore[index]
+    path = f"/settings/apps/{client_id}/webhook"
+    form = {"csrf_token": token_of(world, "stranger"), "current": worlds.PASSWORD}
+    wrong = world.ask("stranger", Twin(path, "POST"), data=form | {"url": "http://app.example/"})
+    assert wrong.status == 422
+    assert b"https address" in wrong.raw
+    made = world.ask("stranger", Twin(path, "POST"), data=form | {"url": "https://app.example/tell"})
+    assert made.status == 200
+    assert b"whsec_" in made.raw
+    shown = world.ask("stranger", Twin(path))
+    assert b"https://app.example/tell" in shown.raw
+    assert b"whsec_" not in shown.raw
+    assert world.ask("pub", Twin(path)).status == 404
+    assert world.ask("stranger", Twin(path, "POST"), data=form | {"url": ""}).status == 303
+    assert b"https://app.example/tell" not in world.ask("stranger", Twin(path)).raw

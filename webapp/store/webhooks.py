@@ -1,0 +1,148 @@
+"""Webhooks as statements: where apps are told, what each saw last, what waits to be sent. No value of anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from webapp.store.database import Database
+
+
+class Hook(NamedTuple):
+    """A webhook with the app it belongs to."""
+
+    app_id: int
+    url: str
+    salt: str
+    sent_at: int | None
+    failed: str
+    type: str
+    organization_id: int | None
+
+
+class Watched(NamedTuple):
+    """An account an app is told about: its consent, if one, and what the app saw last."""
+
+    account_id: int
+    public_id: str
+    stamp: str              # of what the view is made of now
+    scopes: str | None
+    ticked: int
+    seen: str | None        # the stamp of the last look; None: never looked
+    digest: str | None
+
+
+class Delivery(NamedTuple):
+    id: int
+    app_id: int
+    key: str
+    event: str
+    public_id: str
+    created_at: int
+    attempts: int
+    url: str
+    salt: str
+
+
+def save(db: Database, app_id: int, url: str, salt: str, now: int) -> None:
+    """Set where an app is told; a new address starts afresh."""
+    db.execute("DELETE FROM webhook WHERE app_id = ?", (app_id,))
+    db.execute("INSERT INTO webhook(app_id, url, salt, created_at) VALUES (?,?,?,?)", (app_id, url, salt, now))
+
+
+def remove(db: Database, app_id: int) -> bool:
+    return bool(db.execute("DELETE FROM webhook WHERE app_id = ?", (app_id,)).rowcount)
+
+
+_HOOK = (
+    "SELECT h.app_id, h.url, h.salt, h.sent_at, h.failed, a.type, a.organization_id FROM webhook h"
+    " JOIN app a ON a.id = h.app_id"
+)
+
+
+def load(db: Database, app_id: int) -> Hook | None:
+    row = db.row(f"{_HOOK} WHERE h.app_id = ?", (app_id,))
+    return None if row is None else Hook._make(row)
+
+
+def load_live(db: Database) -> list[Hook]:
+    """The webhooks of apps that are not switched off."""
+    return [Hook._make(row) for row in db.rows(f"{_HOOK} WHERE a.disabled_at IS NULL ORDER BY h.app_id")]
+
+
+#: Everything that moves an account's record or profile raises a row version of its group, or the policy version.
+_STAMP = (
+    "CAST((SELECT version FROM policy_state WHERE id = 1) AS TEXT) || ':' || a.state || ':' || CAST(COALESCE("
+    "a.primary_id, 0) AS TEXT) || ':' || CASE WHEN a.silent THEN 's' ELSE 'o' END || ':' || (SELECT CAST(CAST(SUM("
+    "b.row_version) AS BIGINT) AS TEXT) || ':' || CAST(COUNT(*) AS TEXT) FROM account b"
+    " WHERE b.id = COALESCE(a.primary_id, a.id) OR b.primary_id = COALESCE(a.primary_id, a.id)) || ':' ||"
+    " COALESCE(g.scopes, '-') || ':' || CAST(COALESCE(g.ticked, 0) AS TEXT)"
+)
+WATCHED = (
+    f"SELECT * FROM (SELECT a.id, a.public_id, {_STAMP} AS stamp, g.scopes, COALESCE(g.ticked, 0) AS ticked,"
+    " s.stamp AS seen, s.digest FROM account a"
+    " LEFT JOIN app_grant g ON g.account_id = a.id AND g.app_id = ?"
+    " LEFT JOIN webhook_seen s ON s.account_id = a.id AND s.app_id = ?"
+    " WHERE a.id IN (SELECT account_id FROM app_grant WHERE app_id = ? UNION SELECT account_id FROM webhook_seen"
+    " WHERE app_id = ? UNION SELECT m.id FROM account m JOIN email_domain d ON d.id = m.domain_id"
+    " WHERE d.organization_id = ?)) w WHERE seen IS NULL OR seen <> stamp ORDER BY id LIMIT ?"
+)
+
+
+def load_moved(db: Database, hook: Hook, limit: int) -> list[Watched]:
+    """Accounts an app is told about of which anything moved since its last look: those that consented, and of an
+    organization app its members. One statement."""
+    numbers = (hook.app_id,) * 4
+    return [Watched._make(row) for row in db.rows(WATCHED, (*numbers, hook.organization_id or 0, limit))]
+
+
+def save_seen(db: Database, app_id: int, rows: Sequence[tuple[int, str, str | None]]) -> None:
+    """Note (account, stamp, digest) of a look. Inside a transaction."""
+    db.executemany(
+        "INSERT INTO webhook_seen(app_id, account_id, stamp, digest) VALUES (?,?,?,?) ON CONFLICT (app_id, account_id)"
+        " DO UPDATE SET stamp = excluded.stamp, digest = excluded.digest",
+        [(app_id, *row) for row in rows],
+    )
+
+
+def add_deliveries(db: Database, app_id: int, rows: Sequence[tuple[str, str, str]], now: int) -> None:
+    """Queue (key, event, public id); what waits for the same account already is replaced. Inside a transaction."""
+    db.executemany(
+        "DELETE FROM webhook_delivery WHERE app_id = ? AND public_id = ? AND attempts = 0",
+        [(app_id, row[2]) for row in rows],
+    )
+    db.executemany(
+        "INSERT INTO webhook_delivery(app_id, key, event, public_id, created_at, due_at) VALUES (?,?,?,?,?,?)",
+        [(app_id, *row, now, now) for row in rows],
+    )
+
+
+def claim(db: Database, now: int, lease: int, limit: int) -> list[Delivery]:
+    """Take due deliveries for `lease` seconds, so that two workers never send the same one."""
+    claimed = []
+    due = db.rows("SELECT id FROM webhook_delivery WHERE due_at <= ? ORDER BY due_at, id LIMIT ?", (now, limit))
+    for (number,) in due:
+        row = db.execute(
+            "UPDATE webhook_delivery SET due_at = ?, attempts = attempts + 1 WHERE id = ? AND due_at <= ?"
+            " RETURNING id, app_id, key, event, public_id, created_at, attempts",
+            (now + lease, number, now),
+        ).fetchone()
+        hook = load(db, row[1]) if row is not None else None
+        if row is not None and hook is not None:
+            claimed.append(Delivery._make((*row, hook.url, hook.salt)))
+    return claimed
+
+
+def done(db: Database, delivery: Delivery, now: int) -> None:
+    """The delivery was taken. Inside a transaction."""
+    db.execute("DELETE FROM webhook_delivery WHERE id = ?", (delivery.id,))
+    db.execute("UPDATE webhook SET sent_at = ?, failed = '' WHERE app_id = ?", (now, delivery.app_id))
+
+
+def postpone(db: Database, delivery: Delivery, due_at: int | None, failed: str) -> None:
+    """Try again at `due_at`; None: never. Inside a transaction."""
+    if due_at is None:
+        db.execute("DELETE FROM webhook_delivery WHERE id = ?", (delivery.id,))
+    else:
+        db.execute("UPDATE webhook_delivery SET due_at = ? WHERE id = ?", (due_at, delivery.id))
+    db.execute("UPDATE webhook SET failed = ? WHERE app_id = ?", (failed, delivery.app_id))
