@@ -15,7 +15,7 @@ from tests.pages.admin_samples import Browser, boss_of
 from webapp.services import ingest, passwords, source_tokens
 
 PASSWORD = "twelve green bottles"
-PAGES = ("/admin/overview", "/admin/levels", "/admin/sources", "/admin/site")
+PAGES = ("/admin/overview", "/admin/levels", "/admin/sources", "/admin/site", "/admin/audit")
 
 
 @pytest.fixture
@@ -169,3 +169,36 @@ def test_levels_are_rehearsed_and_then_applied_without_javascript(app: Flask, bo
     assert wrong.status_code == 422
     assert 'id="f-at-1-err"' in wrong.text
     assert "<html" not in wrong.text
+
+
+def test_the_audit_log_as_page_fragment_and_file(app: Flask, boss: Browser) -> None:
+    boss.post("/admin/site/name", "/admin/site", name="The Gallery")
+    page = boss.get("/admin/audit?event=site").text
+    assert "after: The Gallery" in page
+    part = boss.get("/admin/audit?event=site", headers={"HX-Request": "true"})
+    assert "<html" not in part.text
+    assert "after: The Gallery" in part.text
+    wrong = boss.get("/admin/audit?since=soon")
+    assert wrong.status_code == 422
+    assert 'value="soon"' in wrong.text
+    file = boss.get("/admin/audit.csv?event=site")
+    assert file.headers["Content-Type"].startswith("text/csv")
+    assert file.headers["Content-Disposition"] == 'attachment; filename="audit.csv"'
+    assert file.headers["Cache-Control"] == "private, no-store"
+    assert "The Gallery" in file.text
+    for path in ("/admin/audit", "/admin/audit.csv"):
+        assert app.test_client().get(path).status_code == 303
+        assert Browser(app, make_account(boss.ctx.db, f"ann{len(path)}")).get(path).status_code == 403
+
+
+def test_t45_an_organizations_log_is_for_its_own_admins(app: Flask, boss: Browser) -> None:
+    emma = make_account(boss.ctx.db, "emma", kind="managed")
+    make_account(boss.ctx.db, "other", kind="managed", email="other@beta.example")
+    boss.ctx.db.execute("INSERT INTO membership(organization_id, account_id, role, since)"
+                        " SELECT id, ?, 'admin', 1 FROM organization WHERE slug = 'acme'", (emma,))
+    admin = Browser(app, emma)
+    for end in ("", ".csv"):
+        assert admin.get(f"/admin/organizations/acme/audit{end}").status_code == 200
+        assert admin.get(f"/admin/organizations/beta/audit{end}").status_code == 404
+        assert admin.get(f"/admin/organizations/nowhere/audit{end}").status_code == 404
+        assert admin.get(f"/admin/audit{end}").status_code == 403

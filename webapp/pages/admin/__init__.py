@@ -5,6 +5,7 @@ from __future__ import annotations
 from webapp.pages.admin import (
     _front,
     apps,
+    audit,
     badges,
     domains,
     levels,
@@ -30,17 +31,20 @@ SITE_TABS += [
     Tab("apps", "Apps", "admin.site_apps"),
     Tab("plugins", "Plugins", "admin.plugins"),
     Tab("badges", "Badges", "admin.badge_rules"),
+    Tab("audit", "Audit log", "admin.audit"),
 ]
 ORGANIZATION_TABS += [
     Tab("organization", "Organization", "admin.organization"),
     Tab("organization_members", "Members", "admin.organization_members"),
     Tab("matrix", "Default visibility", "admin.organization_matrix"),
     Tab("organization_apps", "Apps", "admin.organization_apps"),
+    Tab("audit", "Audit log", "admin.organization_audit"),
 ]
 
 __all__ = [
     "_front",
     "apps",
+    "audit",
     "badges",
     "blueprint",
     "domains",
