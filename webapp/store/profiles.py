@@ -53,16 +53,21 @@ class Member(NamedTuple):
 MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields)
 # A compound and not an OR: SQLite would otherwise build a set of row ids, PostgreSQL a bitmap.
 _MEMBERS = (
-    f"SELECT (SELECT version FROM policy_state WHERE id = 1), r.id, {MEMBER_COLUMNS} FROM %s"
+    f"SELECT (SELECT version FROM policy_state WHERE id = 1), %s, {MEMBER_COLUMNS} FROM %s"
     " JOIN account a ON a.id = COALESCE(r.primary_id, r.id) WHERE %s"
-    f" UNION ALL SELECT 0, r.id, {MEMBER_COLUMNS} FROM %s"
+    f" UNION ALL SELECT 0, %s, {MEMBER_COLUMNS} FROM %s"
     " JOIN account a ON a.primary_id = COALESCE(r.primary_id, r.id) WHERE %s"
 )
-_BY_HANDLE = ("handle h JOIN account r ON r.id = h.account_id", "h.handle = ?")
-_BY_ID = ("account r", "r.id = ?")
+# A handle that nobody has reads some other account, and says so by NULL: to find nothing would be quicker (T61).
+_BY_HANDLE = (
+    "CASE WHEN h.handle = ? THEN r.id END",
+    "handle h JOIN account r ON r.id = h.account_id",
+    "h.handle = COALESCE((SELECT handle FROM handle WHERE handle = ?), (SELECT MIN(handle) FROM handle))",
+)
+_BY_ID = ("r.id", "account r", "r.id = ?")
 GROUP_BY_HANDLE = _MEMBERS % (_BY_HANDLE * 2)
 GROUP_BY_ID = _MEMBERS % (_BY_ID * 2)
-GROUP_BY_PUBLIC_ID = _MEMBERS % (("account r", "r.public_id = ?") * 2)
+GROUP_BY_PUBLIC_ID = _MEMBERS % (("r.id", "account r", "r.public_id = ?") * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,9 @@ def load_group(db: Database, handle: str) -> Group:
 
     A handle never given leads to NO_GROUP, which nobody may open: unknown takes as long as hidden (T61).
     """
-    return _group(db.rows(GROUP_BY_HANDLE, (handle, handle)) or _NO_ROWS) or NO_GROUP
+    rows = db.rows(GROUP_BY_HANDLE, (handle, handle, handle, handle)) or _NO_ROWS
+    group = _group(rows)
+    return group if group is not None and rows[0][1] is not None else NO_GROUP
 
 
 def load_group_of(db: Database, account_id: int) -> Group | None:
