@@ -114,6 +114,31 @@ def test_t81_every_page_of_a_member_is_silent_accessible_and_fits(
     assert wrong == {}
 
 
+def test_t81_every_page_of_an_admin_is_silent_accessible_and_fits(
+    app: Flask, members: dict[str, str], live_server: str, screen: Any
+) -> None:
+    """The admin area, those of one organization's pages with it, with a draft of default visibility on top."""
+    from webapp.services import matrix_draft, sessions
+
+    context = app.extensions["vitrine"]
+    context.db.execute("UPDATE account SET is_admin = ? WHERE handle = 'sally'", (True,))
+    session = sessions.load_session(context, members["sally"], NOW + 60)
+    assert session is not None
+    matrix_draft.press(context, session, matrix_draft.SITE, "cell:managed:avatar:anyone:show", NOW + 60)
+    matrix_draft.press(context, session, matrix_draft.SITE, "lock:managed:email:organization", NOW + 60)
+    log_in_by_cookie(app, screen, live_server, members["sally"])
+    slug = context.db.row("SELECT slug FROM organization ORDER BY id")[0]
+    adapter = app.url_map.bind("localhost")
+    paths = [
+        adapter.build(rule.endpoint, {"slug": slug} if rule.arguments else {}) for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/admin") and "GET" in (rule.methods or ()) and rule.arguments <= {"slug"}
+    ]
+    page = screen.new_page()
+    watch = Watch(page)
+    wrong = {path: found for path in sorted(paths) if (found := check(page, watch, live_server + path))}
+    assert wrong == {}
+
+
 def test_the_checks_see_a_planted_fault(app: Flask, members: dict[str, str], live_server: str, screen: Any) -> None:
     """Control: a refused script, a picture without a text, something too wide and a second heading are all found."""
 

@@ -43,14 +43,16 @@ def test_every_page_is_valid(app, sqlite_ctx, tmp_path):
                 files[file.name] = f"{path} as {who} ({answer.status_code})"
 
     collect(app.test_client(), "nobody", paths)
+    sqlite_ctx.db.execute("UPDATE account SET is_admin = ? WHERE handle = ?", (True, members[0].handle))
+    slug = sqlite_ctx.db.row("SELECT slug FROM organization ORDER BY id")[0]
     for member in members[:3]:
         client = app.test_client()
         raw = accounts.log_in(sqlite_ctx, NOW + 30, email=member.email, password=member.password, remote="127.0.0.1")
         with client.session_transaction() as cookie:
             cookie["_user_id"] = raw
             cookie["_fresh"] = True
-        own = [rule.rule.replace("<handle>", member.handle) for rule in app.url_map.iter_rules()
-               if "GET" in rule.methods and rule.arguments <= {"handle"}
+        own = [rule.rule.replace("<handle>", member.handle).replace("<slug>", slug) for rule in app.url_map.iter_rules()
+               if "GET" in rule.methods and rule.arguments <= {"handle", "slug"}
                and guards.declared_caller(app.view_functions[rule.endpoint]) != "public"]
         collect(client, member.handle, sorted(set(own) | {f"/u/{member.handle}", "/"}))
     assert len(files) > 30
