@@ -235,6 +235,21 @@ def test_t3_an_unverified_account_gives_no_consent(app, ctx, sally, questboard):
         assert ctx.db.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]
 
 
+def test_t2_whom_a_reset_locked_out_lets_no_app_in_after_it(app, ctx, sally, questboard):
+    session = sessions.load_session(ctx, sessions.start(ctx, sally, NOW), NOW)
+    asked = Asked(oauth.find_client(ctx, CLIENT), "profiles:read", BACK, CHALLENGE)
+    mark = consent.open_page(ctx, session, asked).mark
+    consent.allow(ctx, session, asked, (), mark, NOW)
+    sessions.end(ctx, session, NOW)
+    for act in (
+        lambda: consent.allow(ctx, session, asked, (), mark, NOW), lambda: consent.go_on(ctx, session, asked, NOW),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.rule == "rule_live_session"
+    assert ctx.db.rows("SELECT COUNT(*) FROM oauth_code") == [(1,)]
+
+
 def test_t79_the_page_is_framed_by_nobody_and_posts_to_that_one_origin_besides(app, ctx, sally, questboard):
     member = Browser(app, sally)
     policy = member.ask().headers["Content-Security-Policy"]

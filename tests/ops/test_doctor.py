@@ -49,6 +49,13 @@ def test_every_statement_has_its_meaning():
     assert set(MEANING) == set(BREACHES)
 
 
+CONSENT = [
+    "INSERT INTO app(id, client_id, type, owner_id, name, scopes, created_at)"
+    f" VALUES (8, 'c', 'community', 4, 'App', 'me:read', {NOW})",
+    "INSERT INTO app_grant(id, app_id, account_id, scopes, created_at, changed_at)"
+    f" VALUES (8, 8, 3, 'me:read', {NOW}, {NOW})",
+]
+
 BREAK = {
     "I1 account 2 is linked to 99": ["UPDATE account SET primary_id = 99 WHERE id = 2"],
     "I1 account 2 is linked to 1 without a date": ["UPDATE account SET linked_at = NULL WHERE id = 2"],
@@ -84,6 +91,10 @@ BREAK = {
     "I6 crossing (3, 'answers', 1)": [
         f"INSERT INTO crossing(account_id, metric, value, at) VALUES (3, 'answers', 1, {NOW})",
     ],
+    "I9 consent 8 is of account 3, which is not active": [
+        *CONSENT, "UPDATE account SET state = 'deactivated' WHERE id = 3",
+    ],
+    "I11 consent 8 of account 3 has no audit row": CONSENT,
     "D20 account 3 uses a handle": ["DELETE FROM handle WHERE account_id = 3"],
 }
 

@@ -34,6 +34,8 @@ MEANING = {
     "link_not_audited": "I11 account {0} is linked to {1} without an audit row",
     "unlink_not_audited": "I11 account {0} was linked and is not any more, without an audit row",
     "privacy_not_audited": "I11 account {0} is private without an audit row",
+    "consent_of_nobody": "I9 consent {0} is of account {1}, which is not active",
+    "consent_not_audited": "I11 consent {0} of account {1} has no audit row",
     "address_elsewhere": "S76 account {0} is filed under the domain {1}, which is not that of its address",
     "domain_of_nobody": "T46 domain {0} belongs to organization {1}, which was removed",
     "handle_not_owned": "D20 account {0} uses a handle that belongs to {1}",

@@ -26,6 +26,7 @@ from webapp.services.views import AvatarView
 from webapp.store import accounts, audit, profiles
 from webapp.store import apps as app_store
 from webapp.store import grants as store
+from webapp.store import sessions as session_store
 from webapp.store.apps import App
 from webapp.store.profiles import Group, Values
 
@@ -165,6 +166,7 @@ def go_on(ctx: Context, session: Session, asked: Asked, now: int) -> str:
         grant = store.load_grant(ctx.db, asked.client.id, session.account_id)
         if grant is None or not store.lock(ctx.db, grant.id) or not covers(ctx, session, asked):
             raise Conflict("Your consent has ended in the meantime.", "Look again and decide.")
+        _require_live(ctx, session)
         return oauth.issue_code(
             ctx, asked.client, grant.id, asked.scopes, asked.redirect_uri, asked.challenge, now)
 
@@ -172,13 +174,14 @@ def go_on(ctx: Context, session: Session, asked: Asked, now: int) -> str:
 def allow(ctx: Context, session: Session, asked: Asked, ticks: Collection[str], mark: str, now: int) -> str:
     """Write the consent down with the ticked fields, tell its owner by mail, and return a code for the app.
 
-    Errors: Refused (rule_verified_address; rule_offered_field for a box that the page did not hold); Conflict if the
-    page no longer says what holds.
+    Errors: Refused (rule_verified_address; rule_live_session; rule_offered_field for a box that the page did not hold);
+    Conflict if the page no longer says what holds.
     """
     me, app_id = session.account_id, asked.client.id
     with ctx.db.transaction():
-        accounts.lock(ctx.db, me, shared=True)
+        accounts.lock(ctx.db, me)
         account = _require_verified(ctx, me)
+        _require_live(ctx, session)
         own = _own(ctx, me, asked.client)
         if not hmac.compare_digest(mark, _mark(ctx, session, asked, own)):
             raise Conflict("Something changed while this page was open.", "What holds now is shown. Decide again.")
@@ -238,6 +241,12 @@ def _require_verified(ctx: Context, account_id: int) -> accounts.Login:
     if account is None or not account.may_log_in:
         raise Refused("rule_verified_address", "Your address is not verified yet.", "Open the link in our mail first.")
     return account
+
+
+def _require_live(ctx: Context, session: Session) -> None:
+    """Whom a reset has just locked out must not let an app in after it (T2)."""
+    if not session_store.is_there(ctx.db, session.session_id):
+        raise Refused("rule_live_session", "This session has ended.", "Log in again.")
 
 
 def _mark(ctx: Context, session: Session, asked: Asked, own: _Own) -> str:

@@ -68,6 +68,12 @@ BREACHES: Mapping[str, str] = {
         SELECT m.id, m.id FROM account m WHERE m.private AND m.state = 'active' AND NOT EXISTS
         (SELECT 1 FROM audit a WHERE a.subject_id = m.id
          AND (a.event LIKE 'privacy:%' OR a.event LIKE 'account:%' OR a.event LIKE 'demo:%'))""",
+    # I9, I11: what apps were allowed.
+    "consent_of_nobody": """
+        SELECT g.id, m.id FROM app_grant g JOIN account m ON m.id = g.account_id WHERE m.state <> 'active'""",
+    "consent_not_audited": """
+        SELECT g.id, g.account_id FROM app_grant g WHERE NOT EXISTS (SELECT 1 FROM audit a
+        WHERE a.subject_id = g.account_id AND a.event = 'app:consent')""",
     # S76: an account is filed under its address's domain, whose owner decides whether it is managed.
     "address_elsewhere": """
         SELECT m.id, d.name FROM account m JOIN email_domain d ON d.id = m.domain_id
