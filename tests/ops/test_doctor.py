@@ -57,6 +57,13 @@ CONSENT = [
 ]
 
 BREAK = {
+    "S76 account 3 is filed under the domain acme.example": [
+        "UPDATE account SET email = 'x@notacme.example', email_key = 'x@notacme.example' WHERE id = 3",
+    ],
+    "T46 domain 1 belongs to organization 1, which was removed": ["UPDATE organization SET removed_at = 5"],
+    "S76 domain 1 belongs to nobody by its row, to 1 by the policy log": [
+        "UPDATE email_domain SET organization_id = NULL, verified_at = NULL, method = NULL",
+    ],
     "I1 account 2 is linked to 99": ["UPDATE account SET primary_id = 99 WHERE id = 2"],
     "I1 account 2 is linked to 1 without a date": ["UPDATE account SET linked_at = NULL WHERE id = 2"],
     "S51 account 3 is not linked and still holds": ["UPDATE account SET link_edit_self = 0 WHERE id = 3"],

@@ -9,11 +9,12 @@ import pytest
 from policies.errors import Invalid, NotFound, Refused
 from tests.conftest import NOW
 from tests.factories import link
+from tests.services.appmaker import give, make_app
 from tests.services.linkers import log_in, mails, member
 from tests.services.orgs import admin_of, at_domain, choose_now, events, kind, later, organization, shown, site_admin
 from tests.services.orgs import verify as verify_domain
 from webapp.ops.doctor import examine
-from webapp.services import admins, domains, invitations, organizations, people_index, sessions
+from webapp.services import admins, domains, grants, invitations, organizations, people_index, sessions
 from webapp.store import policy
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -154,10 +155,13 @@ def test_t17_deactivating_ends_sessions_and_keeps_the_linked_profile(ctx, acme):
     home, work = member(ctx.db, "home"), at_domain(ctx, "work")
     link(ctx.db, work, home)
     raw = sessions.start(ctx, work, NOW)
+    token = give(ctx.db, make_app(ctx.db, home), work)
+    assert grants.authenticate(ctx, token, NOW) is not None
     with pytest.raises(Refused):
         organizations.deactivate(ctx, boss, acme, "work", "", NOW + 400)
     organizations.deactivate(ctx, boss, acme, "work", "Left us", NOW)
     assert sessions.load_session(ctx, raw, NOW) is None
+    assert grants.authenticate(ctx, token, NOW) is None
     assert ctx.db.row("SELECT state, primary_id FROM account WHERE id = ?", (work,)) == ("deactivated", home)
     assert organizations.open_member(ctx, boss, acme, "work", NOW).may == "reactivate"
     organizations.reactivate(ctx, boss, acme, "work", NOW)
@@ -216,13 +220,12 @@ def test_t46_removing_an_organization_ends_all_it_had_and_widens_nothing(ctx, ac
     domains.claim(ctx, boss, acme, "acme.org", NOW)
     before = shown(ctx, ann, None, joe)
     assert "bio" not in before[1]
-    ended = []
-    organizations.AFTER_REMOVAL.append(lambda ctx, number, now: ended.append(number))
-    try:
-        organizations.remove(ctx, later(root, NOW + 50), acme, NOW + 50)
-    finally:
-        organizations.AFTER_REMOVAL.pop()
-    assert ended == [acme.id]
+    app = make_app(ctx.db, None, organization=acme.id)
+    tokens = [give(ctx.db, app, account) for account in (None, ann)]
+    assert all(grants.authenticate(ctx, token, NOW + 50) for token in tokens)
+    organizations.remove(ctx, later(root, NOW + 50), acme, NOW + 50)
+    assert not any(grants.authenticate(ctx, token, NOW + 50) for token in tokens)
+    assert ctx.db.rows("SELECT 1 FROM app UNION ALL SELECT 1 FROM app_grant") == []
     assert kind(ctx, ann) == "personal"
     anyone, colleague = shown(ctx, ann, None, joe)
     assert anyone == colleague

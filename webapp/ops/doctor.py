@@ -90,8 +90,10 @@ def _domains(ctx: Context) -> Iterator[str]:
     """S76: whose each domain is, by its row and by the policy log that the gate decides from."""
     gate = ctx.gate()
     for domain, owner in invariants.domain_owners(ctx.db):
-        if gate.organization(domain) != owner:
-            yield f"S76 domain {domain} is {owner}'s by its row and {gate.organization(domain)}'s by the policy log"
+        logged = gate.organization(domain)
+        if logged != owner:
+            names = (owner or "nobody", logged or "nobody")
+            yield "S76 domain {} belongs to {} by its row, to {} by the policy log".format(domain, *names)
 
 
 def _gate(ctx: Context) -> Iterator[str]:

@@ -18,7 +18,8 @@ from webapp.store.audit_own import TOP, Entry
 
 PAGE_SIZE = 30
 #: Not told: what a page noted for itself, and what an import guessed about other accounts.
-HIDDEN = frozenset({"nudge:dismiss", "link:offer"})
+#: The organization's own row of a deactivation stands beside the account's.
+HIDDEN = frozenset({"nudge:dismiss", "link:offer", "member:deactivate", "member:reactivate"})
 #: Done by an admin of the site or the organization.
 _BY_ADMIN = frozenset({"account:deactivate", "account:reactivate", "admin:grant", "admin:revoke"})
 _OTHER = "Something about this account was changed"
@@ -47,6 +48,9 @@ WORDS: Mapping[str, str] = {
     "terms:accept": "The Terms of Use were accepted",
     "admin:grant": "It became an administrator of the site",
     "admin:revoke": "It is no longer an administrator of the site",
+    "invitation:accept": "It became an administrator of an organization",
+    "organization:admin_remove": "It is no longer an administrator of an organization",
+    "member:look": "An administrator looked at its address and state",
     "about:edit": "About me was edited",
     "links:edit": "Where to find me was edited",
     "products:edit": "My products were edited",

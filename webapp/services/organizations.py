@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from policies.errors import Invalid, NotFound, Refused
@@ -20,6 +19,7 @@ from webapp.services.domains import DomainView, PendingView
 from webapp.services.invitations import InvitationView
 from webapp.services.sessions import Session
 from webapp.store import accounts, audit, policy
+from webapp.store import apps as app_store
 from webapp.store import domains as domain_store
 from webapp.store import invitations as invitation_store
 from webapp.store import organizations as store
@@ -29,8 +29,6 @@ SLUG_LIMIT = 40
 #: Members on one page.
 PAGE = 50
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-#: Called in the transaction that removes an organization: what else of it must end (its apps' grants).
-AFTER_REMOVAL: list[Callable[[Context, int, int], None]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +136,12 @@ def remove(ctx: Context, session: Session, organization: Organization, now: int)
         domain_store.delete_claims(ctx.db, organization.id)
         invitation_store.revoke(ctx.db, organization.id, now)
         store.remove_admins(ctx.db, organization.id)
-        for end in AFTER_REMOVAL:
-            end(ctx, organization.id, now)
+        apps = app_store.list_of_organization(ctx.db, organization.id)
+        for app in apps:
+            app_store.delete(ctx.db, app.id)
         audit.record(
             ctx.db, "organization:remove", now, actor_id=session.account_id, organization_id=organization.id,
-            domains=len(owned),
+            domains=len(owned), apps=len(apps),
         )
         for admin in told:
             mailer.queue(ctx, admin, "organization_removed", now, organization=organization.name)
