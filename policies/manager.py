@@ -339,10 +339,11 @@ def _events(answer: Any) -> list[Event]:
     if not isinstance(answer, (tuple, list)) or len(answer) > _HOOK_CALLS_MAX:
         raise Nonsense(f"up to {_HOOK_CALLS_MAX} events were expected")
     for event in answer:
-        texts = (event.external_id, event.actor, event.object, event.title, event.url, event.by) if (
-            type(event) is Event) else (None,)
-        if not all(type(text) is str for text in texts) or type(event.occurred_at) is not int:
+        if type(event) is not Event or type(event.occurred_at) is not int or not isinstance(event.kind, str):
             raise Nonsense("an Event was expected")
+        for text in (event.external_id, event.actor, event.object, event.title, event.url, event.by):
+            if type(text) is not str or (not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text)):
+                raise Nonsense("an Event of texts was expected")
     return list(answer)
 
 

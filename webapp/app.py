@@ -16,7 +16,7 @@ from htmx_flask import Htmx
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp.api import docs, ingest, oauth, reads
+from webapp.api import docs, hooks, ingest, oauth, reads
 from webapp.config import Config
 from webapp.pages import (
     _headers,
@@ -59,7 +59,7 @@ PAGES = (
     admin, apps, consent, docs, invitations, webhooks,
 )
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
-APIS = (reads, ingest, oauth)
+APIS = (reads, ingest, oauth, hooks)
 
 #: What a request body may hold: a picture of 2 MB with its form around it.
 MAX_BODY = 3 * 1024 * 1024

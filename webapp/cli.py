@@ -237,6 +237,53 @@ def plugins() -> None:
         click.echo(f"{view.number:2} {view.name} ({view.origin}{state}{widens}{failed}): {', '.join(view.hooks)}")
 
 
+@cli.group()
+def plugin() -> None:
+    """Make and check plugins."""
+
+
+@plugin.command("new", cls=Verb)
+@click.argument("name")
+def new_plugin(name: str) -> None:
+    """Write an installable package NAME into a new folder here: a policy, a section, a badge rule and their tests."""
+    from webapp.ops.scaffold import make_plugin
+
+    folder = make_plugin(name, Path.cwd())
+    click.echo(f"Made {folder.name}. Next: pip install -e {folder.name}, then vitrine plugin check {name}")
+
+
+@plugin.command("check", cls=Verb)
+@click.argument("name")
+@click.option("--fast", is_flag=True, help="Without the twin worlds, which take a minute.")
+def check_plugin(name: str, fast: bool) -> None:
+    """Try an installed plugin: total, deterministic, never wider, fast, no leak; exit 1 where it is not."""
+    from webapp.ops.plugin_check import check
+
+    progress, problems = Progress(), 0
+    try:
+        for problem in check(Config.from_env(os.environ), name, _now(), progress, twins=not fast):
+            problems += 1
+            click.echo(problem)
+    finally:
+        progress.close()
+    if problems:
+        raise click.ClickException(f"{problems} problem{'s' * (problems > 1)}.")
+    click.echo(f"{name} conforms.")
+
+
+@plugin.command("hooks", cls=Verb)
+@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write them into this file.")
+def hooks_reference(write: Path | None) -> None:
+    """Print the reference of all hooks (docs/hooks.md)."""
+    from webapp.ops.hooks_reference import reference
+
+    if write is None:
+        click.echo(reference(), nl=False)
+    else:
+        write.write_text(reference(), encoding="utf-8")
+        click.echo(f"Wrote {write}")
+
+
 def _report_lines(report: Any) -> list[str]:
     """An ImportReport in words."""
     lines = [
