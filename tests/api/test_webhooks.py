@@ -158,8 +158,9 @@ def _waiting(ctx: Context, url: str = f"https://{HOST}/") -> None:
 
 
 def test_a_refused_webhook_is_sent_again_with_growing_pauses_and_then_dropped(
-    ctx: Context, zone: Zone, site: Site
+    sqlite_ctx: Context, zone: Zone, site: Site
 ) -> None:
+    ctx = sqlite_ctx
     ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
     site.answer = lambda path: (500, {}, b"no")
     _waiting(ctx)
@@ -178,8 +179,9 @@ def test_a_refused_webhook_is_sent_again_with_growing_pauses_and_then_dropped(
     "127.0.0.1", "10.0.0.7", "169.254.169.254", "192.168.1.1", "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "fe80::1",
     "::ffff:7f00:1", "64:ff9b::7f00:1", "224.0.0.1",
 ])  # fmt: skip
-def test_t76_no_private_address_is_connected_to(ctx: Context, zone: Zone, site: Site, target: str) -> None:
+def test_t76_no_private_address_is_connected_to(sqlite_ctx: Context, zone: Zone, site: Site, target: str) -> None:
     """Also where a public address stands beside it: the name could lead to either."""
+    ctx = sqlite_ctx
     ctx.site = replace(ctx.site, proving=Proving((zone.address,), (), site.ca_file, site.port))
     kind = "AAAA" if ":" in target else "A"
     for host, addresses in (("bad.example", [target]), ("both.example", ["93.184.216.34"] if kind == "A" else [])):
@@ -196,8 +198,9 @@ def test_t76_no_private_address_is_connected_to(ctx: Context, zone: Zone, site: 
     ((200, {}, [b"x" * 100_000] * 12), "too large"),
 ], ids=["redirect", "a flood"])  # fmt: skip
 def test_t76_no_redirect_is_followed_and_no_flood_is_read(
-    ctx: Context, zone: Zone, site: Site, answer: Any, told: str
+    sqlite_ctx: Context, zone: Zone, site: Site, answer: Any, told: str
 ) -> None:
+    ctx = sqlite_ctx
     ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
     site.answer = lambda path: answer
     _waiting(ctx)
@@ -224,7 +227,8 @@ def test_good_addresses_are_taken() -> None:
         assert webhooks.check_url(url) == url
 
 
-def test_t96_the_key_stands_in_no_table_and_differs_by_app(ctx: Context) -> None:
+def test_t96_the_key_stands_in_no_table_and_differs_by_app(sqlite_ctx: Context) -> None:
+    ctx = sqlite_ctx
     keys = {webhook_send.signing_key(ctx, salt) for salt in ("a", "b")}
     other = replace(ctx.site, secret_key="z" * 40)
     keys.add(webhook_send.signing_key(replace(ctx, site=other), "a"))

@@ -81,7 +81,7 @@ def test_every_kind_of_account_is_there(sqlite_ctx: Context) -> None:
     assert handles("silent") == ["nightshift"]
     assert handles("state = 'unclaimed'") == ["old-hand"]
     assert handles("domain_id IN (SELECT id FROM email_domain WHERE organization_id IS NOT NULL)") == [
-        "sally-acme", "ines"
+        "sally-acme", "ines", *[f"cell-managed-{level}" for level in ("default", "anyone", "organization", "only-you")],
     ]  # fmt: skip
     assert handles("total_posts = 0 AND likes_received = 0") == ["nia"]
     assert [member.handle for member in members] == handles("1 = 1")
@@ -150,3 +150,28 @@ def test_a_database_with_real_members_is_refused(ctx: Context) -> None:
     with pytest.raises(Refused, match="holds members"):
         make_demo(ctx, NOW)
     assert ctx.db.rows("SELECT handle FROM account") == [("real",)]
+
+
+def test_s86_members_cover_every_cell_of_both_tables(sqlite_ctx: Context) -> None:
+    """What each level shows to Anyone and to a colleague, through the API; the owner's column needs no member."""
+    from policies.terms import Viewer
+    from webapp.services.api_users import KEYS, user_json
+    from webapp.services.app_views import Looker
+
+    make_demo(sqlite_ctx, NOW)
+    found = dict(sqlite_ctx.db.rows("SELECT handle, public_id FROM account"))
+    acme = sqlite_ctx.db.row("SELECT id FROM organization")
+    assert acme
+    colleague = Looker(*[Viewer(organizations=frozenset({acme[0]}))] * 2)
+    every = {key for _, key in KEYS}
+    default = every - {"email"}
+    expected = {
+        "managed-default": ({"fullName", "jobTitle"}, default), "managed-anyone": (every, every),
+        "managed-organization": (set(), every), "managed-only-you": (set(), set()),
+        "personal-default": (default, default), "personal-anyone": (every, every),
+        "personal-only-you": ({"fullName"}, {"fullName"}),
+    }  # fmt: skip
+    for name, cells in expected.items():
+        for looker, keys in zip((Looker(), colleague), cells, strict=True):
+            shown = user_json(sqlite_ctx, looker, found[f"cell-{name}"]) or {}
+            assert shown.keys() & every == keys, name

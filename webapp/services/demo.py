@@ -116,7 +116,7 @@ def _add_account(ctx: Context, role: Role, now: int, chance: Random) -> int:
             "password_hash": passwords.hash_password(PASSWORD), "terms_version": signup.terms_version(ctx),
             "terms_at": joined,
         }  # fmt: skip
-    account_id = accounts.insert(ctx.db, now, **values)
+    account_id = accounts.insert(ctx.db, now, **values, **_choices(ctx, role))
     if account_id is None or not accounts.add_handle(ctx.db, role.handle, account_id, now):
         raise Refused("rule_demo_is_apart", f"The handle {role.handle} was taken before.")
     if role.private:
@@ -126,6 +126,20 @@ def _add_account(ctx: Context, role: Role, now: int, chance: Random) -> int:
         records.replace_avatar(ctx.db, account_id, key, draw_picture(chance), now)
         store.wear_avatar(ctx.db, account_id, key)
     return account_id
+
+
+def _choices(ctx: Context, role: Role) -> dict[str, int]:
+    """The columns of the member's choices: every field of the record at one level, where the code leaves a choice."""
+    if not role.level:
+        return {}
+    gate = ctx.gate()
+    chosen = gate.record_mask
+    if not role.email.endswith(f"@{ORGANIZATION[2]}"):
+        chosen &= ~(1 << gate.bit["full_name"])     # S81
+    return {
+        "chosen": chosen, "chosen_anyone": chosen if role.level == "anyone" else 0,
+        "chosen_org": chosen if role.level != "only_you" else 0,
+    }  # fmt: skip
 
 
 def _story(role: Role, now: int, chance: Random) -> Iterator[tuple[str, Event]]:

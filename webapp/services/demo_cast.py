@@ -37,6 +37,7 @@ class Role:
     links: tuple[tuple[str, str], ...] = ()
     picture: bool = True
     record: dict[str, str] = field(default_factory=dict)
+    level: str = ""         # of every field of the record: anyone | organization | only_you; "": its default
 
 
 ORGANIZATION = ("acme", "Acme Corp", "acme.example")
@@ -160,6 +161,26 @@ CAST: tuple[Role, ...] = (
                 "bio": "I answer before breakfast."},
     ),
 )  # fmt: skip
+
+#: For authors of apps: every cell of both tables of levels (docs/api.md).
+CELLS: tuple[Role, ...] = tuple([
+    Role(
+        f"cell-{kind}-{level.replace('_', '-') or 'default'}",
+        f"{kind.capitalize()} {level.replace('_', ' ') or 'default'}",
+        f"a {kind} account, every field at {level.replace('_', ' ') or 'its default'}",
+        email=f"{kind}.{level or 'default'}@{'acme.example' if kind == 'managed' else 'example.org'}", joined_days=400,
+        answers=1, level=level,
+        record={
+            "job_title": "Test pilot", "department": "Apps", "organization": "Acme Corp", "location": "Testville",
+            "timezone": "Europe/Lisbon",
+        },
+    )
+    for kind, levels in (
+        ("managed", ("", "anyone", "organization", "only_you")), ("personal", ("", "anyone", "only_you")),
+    )
+    for level in levels
+])  # fmt: skip
+CAST += CELLS
 
 TITLES = (
     "How do I copy a rule between projects?", "Two boards, one backlog: is it wise?",
