@@ -108,7 +108,10 @@ def allowed(viewer: str | None) -> set[str]:
 
 
 def by_the_door(viewer: str | None, path: str) -> set[str]:
-    """Section 6: addresses of an organization's accounts, on its own admin pages, to its admins and site admins."""
+    """Section 6: addresses of an organization's accounts, on its own admin pages, to its admins and site admins; those
+    of all accounts on the site's page of account records, to site admins."""
+    if viewer is not None and BY_HANDLE[viewer].admin and re.match(r"\w+ /admin/members(?:/|\?| |$)", path):
+        return {canary(person.handle, "email") for person in PEOPLE if person.state != "deleted"}
     found = re.match(r"\w+ (/admin/organizations/(\w+)(?:/|\?| |$))", path)
     if viewer is None or found is None:
         return set()

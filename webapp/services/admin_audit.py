@@ -140,7 +140,7 @@ def told(row: Entry) -> EntryView:
     if is_deed:
         names = [name for name in detail if name not in _UNTOLD]
     else:
-        names = [name for name in OWN_DETAILS.get(row.event, ()) if name in detail]
+        names = [name for name in OWN_DETAILS.get(row.event, ()) if detail.get(name)]
     return EntryView(
         row.at, row.event, _handle(row.actor_id, row.actor) if is_deed else "",
         _handle(row.subject_id, row.subject) if is_deed or is_own else "", row.organization or "" if is_deed else "",

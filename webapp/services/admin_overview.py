@@ -60,7 +60,6 @@ class Overview:
     arrived_day: int
     arrived_hour: int
     troubles: tuple[PluginTrouble, ...]
-    plugins: int
     mails_waiting: int
     mails_retrying: int
     mails_failed: int
@@ -84,7 +83,6 @@ def view_overview(ctx: Context, now: int) -> Overview:
         arrived_day=store.count_arrived(ctx.db, now // _HOUR - 24),
         arrived_hour=store.count_arrived(ctx.db, now // _HOUR - 1),
         troubles=_troubles(ctx),
-        plugins=len(ctx.manager.plugins()),
         mails_waiting=waiting, mails_retrying=retrying, mails_failed=failed,
         domains_verified=verified, domains_waiting=asked, domains_missed=missed,
     )
