@@ -1,0 +1,137 @@
+"""Letting an app in, in a real browser: from the app's link over the log-in to the consent page and back to the app."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+
+from tests.api.flow import AppServer, question
+from tests.browser.helpers import Watch, log_in_by_cookie
+from tests.conftest import NOW
+from tests.services.appmaker import make_app
+from tests.services.people import BIT, choose
+from tests.services.test_accounts import PASSWORD, make
+from webapp.services import grants, sessions
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def back() -> Iterator[str]:
+    """The app's own page, which the browser returns to: another origin on loopback."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><html lang=en><title>App</title><h1>Welcome back</h1>")
+
+        def log_message(self, *args: Any) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/back"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def sally(app: Flask, back: str) -> int:
+    app.config["CLOCK"] = lambda: NOW + 60
+    ctx = app.extensions["vitrine"]
+    account: int = make(ctx, NOW)
+    ctx.db.execute("UPDATE account SET location = 'Lisbon', job_title = 'Architect' WHERE id = ?", (account,))
+    choose(ctx.db, account, you=("location",))
+    make_app(ctx.db, account, fields=1 << BIT["location"] | 1 << BIT["email"], redirect=back)
+    return account
+
+
+def address(live_server: str, back: str, **changes: Any) -> str:
+    return f"{live_server}/oauth/authorize?{urlencode(question(redirect_uri=back, **changes))}"
+
+
+def test_from_the_link_over_the_log_in_to_the_app(
+    app: Flask, live_server: str, browser_page: Any, sally: int, back: str
+) -> None:
+    """The consent page's policy lets the browser return to the app, with the boxes as they were switched."""
+    page, watch = browser_page, Watch(browser_page)
+    page.goto(address(live_server, back))
+    assert urlsplit(page.url).path == "/login"
+    page.get_by_label("E-mail", exact=True).fill("sally@example.org")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("heading", name="Questboard wants to see parts of your record").wait_for()
+    boxes = page.get_by_role("switch")
+    assert [box.is_checked() for box in boxes.all()] == [False, False]
+    page.get_by_label("Location").focus()
+    page.keyboard.press("Space")
+    assert watch.take() == []
+    page.get_by_role("button", name="Allow Questboard").click()
+    page.get_by_role("heading", name="Welcome back").wait_for()
+    brought = parse_qs(urlsplit(page.url).query)
+    assert (brought["state"], brought["iss"]) == (["xyz"], [live_server])
+    made = AppServer(app).exchange(brought["code"][0], redirect_uri=back).get_json()
+    bearer = grants.authenticate(app.extensions["vitrine"], made["access_token"], NOW + 60)
+    assert bearer is not None
+    assert bearer.ticked == 1 << BIT["location"]
+    assert watch.take() == []
+    page.goto(address(live_server, back))           # allowed before: no page in between
+    page.get_by_role("heading", name="Welcome back").wait_for()
+
+
+def test_a_member_who_allowed_before_and_logs_in_on_the_way_is_not_stuck(
+    app: Flask, live_server: str, browser_page: Any, sally: int, back: str
+) -> None:
+    """The browser holds the log-in page's policy against a redirect that follows its form: a page comes in between."""
+    ctx, page, watch = app.extensions["vitrine"], browser_page, Watch(browser_page)
+    row = ctx.db.row("SELECT id FROM app")
+    ctx.db.execute(
+        "INSERT INTO app_grant(app_id, account_id, scopes, asked, ticked, created_at, changed_at)"
+        " VALUES (?,?,'profiles:read me:read',?,0,?,?)", (row[0], sally, 2**40 - 1, NOW, NOW))
+    page.goto(address(live_server, back))
+    page.get_by_label("E-mail", exact=True).fill("sally@example.org")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("heading", name="Welcome back").wait_for()
+    assert parse_qs(urlsplit(page.url).query)["error"] == ["access_denied"]
+    assert watch.take() == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_the_pages_of_apps_are_accessible_and_fit(
+    app: Flask, live_server: str, browser: Any, sally: int, back: str, scheme: str, width: int
+) -> None:
+    ctx = app.extensions["vitrine"]
+    ctx.db.execute("UPDATE account SET is_admin = 1 WHERE id = ?", (sally,))
+    row = ctx.db.row("SELECT id FROM app")
+    ctx.db.execute(
+        "INSERT INTO app_grant(app_id, account_id, scopes, asked, ticked, created_at, changed_at, used_at)"
+        " VALUES (?,?,'profiles:read me:read',?,?,?,?,?)", (row[0], sally, 2**40 - 1, 1 << BIT["email"], NOW, NOW, NOW))
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(10_000)
+    log_in_by_cookie(app, context, live_server, sessions.start(ctx, sally, NOW - 600, proved=False))
+    page = context.new_page()
+    watch = Watch(page)
+    for url in (
+        address(live_server, back, prompt="consent"), f"{live_server}/settings/apps",
+        f"{live_server}/settings/apps/client-questboard", f"{live_server}/admin/apps",
+        f"{live_server}/u/sally?as=app-client-questboard",
+    ):
+        page.goto(url)
+        found = Axe().run(page)
+        assert found.violations_count == 0, (url, found.generate_report())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, url
+        assert watch.take() == [], url
+    context.close()
