@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -11,8 +14,9 @@ from tests.conftest import NOW
 from tests.factories import make_account, make_organization
 from tests.services.appmaker import BACK, give
 from tests.services.people import BIT, source
-from webapp.services import apps, connected, grants, oauth, sessions, tokens
+from webapp.services import apps, audit_own, closing, connected, export, grants, oauth, sessions, tokens
 from webapp.services.apps import AppForm
+from webapp.store import erasing
 
 FORM = AppForm(
     name="Questboard", about="Quests for teams", website="https://questboard.example/", redirects=BACK,
@@ -193,3 +197,34 @@ def test_every_app_is_listed_page_by_page(ctx, sally):
     second, end = apps.all_apps(ctx, more, 3)
     assert [app.name for app in (*first, *second)] == [f"App {number}" for number in (4, 3, 2, 1, 0)]
     assert end == 0
+
+
+def test_t17_a_deactivation_ends_consents_and_silences_own_apps(ctx, sally):
+    boss, other = make_account(ctx.db, "boss", is_admin=True), make_account(ctx.db, "other")
+    made = apps.register(ctx, sally, FORM, NOW)
+    app_id = oauth.find_client(ctx, made.client_id).id
+    hers, theirs = give(ctx.db, app_id, sally.account_id), give(ctx.db, app_id, other)
+    closing.deactivate(ctx, sally.account_id, NOW, by=boss)
+    assert oauth.find_client(ctx, made.client_id) is None
+    assert [grants.authenticate(ctx, token, NOW) for token in (hers, theirs)] == [None, None]
+    closing.reactivate(ctx, sally.account_id, NOW, by=boss)
+    assert grants.authenticate(ctx, hers, NOW) is None          # her consent has ended, theirs has not
+    assert grants.authenticate(ctx, theirs, NOW) is not None
+
+
+def test_t69_a_deletion_takes_own_apps_along_and_leaves_those_of_the_organization(ctx, sally, head):
+    apps.register(ctx, sally, FORM, NOW)
+    apps.register(ctx, head, FORM, NOW, "acme")
+    with ctx.db.transaction():
+        for session in (sally, head):
+            erasing.erase(ctx.db, session.account_id, NOW)
+    assert ctx.db.rows("SELECT type, owner_id FROM app") == [("organization", None)]
+
+
+def test_the_own_export_and_history_tell_of_apps(ctx, sally):
+    made = apps.register(ctx, sally, FORM, NOW)
+    give(ctx.db, oauth.find_client(ctx, made.client_id).id, sally.account_id, ticked=1 << BIT["location"], now=NOW)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(export.export(ctx, sally, NOW))))
+    row, = json.loads(archive.read("sally/apps.json"))
+    assert (row["name"], row["given_fields"], row["last_used"]) == ("Questboard", "Location", None)
+    assert "An app was registered" in [row.what for row in audit_own.view_history(ctx, sally).rows]

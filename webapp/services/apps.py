@@ -131,7 +131,7 @@ def register(ctx: Context, session: Session, form: AppForm, now: int, slug: str 
         )
         store.set_redirects(ctx.db, app_id, uris)
         audit.record(
-            ctx.db, "app:register", now, actor_id=session.account_id, app=app_id,
+            ctx.db, "app:register", now, actor_id=session.account_id, subject_id=session.account_id, app=app_id,
             organization_id=organization.id if organization else None,
         )
     return Registered(client_id, secret)

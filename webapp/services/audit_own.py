@@ -21,7 +21,10 @@ PAGE_SIZE = 30
 #: The organization's own row of a deactivation stands beside the account's.
 HIDDEN = frozenset({"nudge:dismiss", "link:offer", "member:deactivate", "member:reactivate"})
 #: Done by an admin of the site or the organization.
-_BY_ADMIN = frozenset({"account:deactivate", "account:reactivate", "admin:grant", "admin:revoke"})
+_BY_ADMIN = frozenset({
+    "account:deactivate", "account:reactivate", "admin:grant", "admin:revoke", "app:disable", "app:enable",
+    "app:source",
+})
 _OTHER = "Something about this account was changed"
 _WAYS = {
     "password": "By password", "link": "By a mailed link", "signup": "After signing up",
@@ -64,7 +67,15 @@ WORDS: Mapping[str, str] = {
     "reset:object": "Objected to the reset of the primary",
     "reset:withdraw": "The objection was taken back",
     "link:refuse": "A link was refused",
-    "app:grant": "An app was given access",
+    "app:consent": "An app was given access",
+    "app:replay": "A key of an app came twice: what hung on it was ended",
+    "app:register": "An app was registered",
+    "app:change": "A registered app was changed",
+    "app:secret": "A registered app got a new secret",
+    "app:remove": "A registered app was removed",
+    "app:disable": "A registered app was switched off",
+    "app:enable": "A registered app was switched on again",
+    "app:source": "It was set which activity a registered app may report",
     "app:revoke": "The access of an app was taken back",
     "app:revoke_all": "The access of all apps ended",
 }
@@ -152,5 +163,6 @@ _MORE: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {
     "visibility:edit": _fields,
     "visibility:accept": _fields,
     "account:copy": _fields,
+    "app:consent": _fields,
     "account:deactivate": _reason,
 }

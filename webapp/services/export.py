@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from policies.errors import NotFound
-from webapp.services import audit_own, sessions, throttle
+from webapp.services import audit_own, connected, sessions, throttle
 from webapp.services.context import Context
 from webapp.services.link_page import open_links
 from webapp.services.notes import shown_faces
@@ -205,7 +205,18 @@ def _own_parts(ctx: Context, session: Session, now: int) -> list[_Part]:
               lambda: _acts(ctx, session)),
         _Part("linked-accounts", ("handle", "email", "kind", "primary", "numbers_only", "since"),
               "the list of linked accounts, as Settings shows it to you", lambda: _linked(ctx, session, now)),
+        _Part("apps", ("name", "by", "looks_up_members", "reads_my_record", "given_fields", "since", "last_used"),
+              "the apps that you connected", lambda: _apps(ctx, session)),
     ]  # fmt: skip
+
+
+def _apps(ctx: Context, session: Session) -> Iterator[Row]:
+    for app in connected.list_connected(ctx, session.account_id):
+        yield {
+            "name": app.name, "by": app.by, "looks_up_members": app.reads_others, "reads_my_record": app.reads_me,
+            "given_fields": ", ".join(app.fields), "since": _moment(app.since),
+            "last_used": _moment(app.used_at),
+        }
 
 
 _MOMENTS = frozenset({"created_at", "member_since", "email_verified_at", "terms_at"})
