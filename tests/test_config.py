@@ -91,6 +91,13 @@ def test_t100_a_weak_key_is_refused_on_a_public_site(key, tmp_path):
     assert Config.from_env(environ).secret_key == key
 
 
+def test_t100_a_public_site_does_not_start_in_debug_mode(tmp_path):
+    environ = {"DATA_DIR": str(tmp_path), "SECRET_KEY": STRONG, "FLASK_DEBUG": "1"}
+    assert "debug mode" in problems({**environ, "BASE_URL": "https://vitrine.example"})
+    assert Config.from_env(environ).secret_key == STRONG
+    assert Config.from_env({**environ, "FLASK_DEBUG": "0", "BASE_URL": "https://vitrine.example"}).is_https
+
+
 def test_t83_a_public_site_answers_to_its_own_name_only(tmp_path):
     config = Config.from_env({"DATA_DIR": str(tmp_path), "SECRET_KEY": STRONG, "BASE_URL": "https://v.example:8443"})
     assert config.hosts == {"v.example"}

@@ -109,6 +109,8 @@ class Config:
                 f"SECRET_KEY: too weak for a public site; take at least {MIN_KEY_LENGTH} random characters"
                 " (or unset it: `vitrine init` makes a key file)."
             )
+        if base_url.startswith("https://") and (environ.get("FLASK_DEBUG") or "0").lower() not in {"0", "false", "no"}:
+            problems.append("FLASK_DEBUG: a public site does not run in debug mode; unset it.")
         if problems:
             raise ConfigError("\n".join(problems))
         host = urlsplit(base_url).hostname or "localhost"

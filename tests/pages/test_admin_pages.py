@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -202,3 +203,30 @@ def test_t45_an_organizations_log_is_for_its_own_admins(app: Flask, boss: Browse
         assert admin.get(f"/admin/organizations/beta/audit{end}").status_code == 404
         assert admin.get(f"/admin/organizations/nowhere/audit{end}").status_code == 404
         assert admin.get(f"/admin/audit{end}").status_code == 403
+
+
+def test_t100_nobody_becomes_an_admin_over_http(app: Flask) -> None:
+    """Not by being first, not by a field of a form, not by any route: only the command line has the verb."""
+    app.config["CLOCK"] = lambda: NOW
+    client = app.test_client()
+    context = app.extensions["vitrine"]
+
+    def token(path: str) -> str:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path).text)
+        assert found
+        return found[1]
+
+    more = {"is_admin": "1", "admin": "true", "role": "admin"}
+    client.post("/signup", data={"csrf_token": token("/signup"), "name": "Eve", "email": "eve@home.example", **more})
+    link = re.search(r"/verify\?token=\S+", (context.db.row("SELECT body FROM outbox") or ("",))[0])
+    assert link
+    client.get(link[0])
+    form = {"handle": "eve", "password": PASSWORD, "terms": "1", "name": "Eve"}
+    made = client.post("/verify", data={"csrf_token": token("/verify"), **form, **more})
+    assert made.status_code == 303
+    assert context.db.rows("SELECT handle, is_admin FROM account") in ([("eve", 0)], [("eve", False)])
+    for rule in app.url_map.iter_rules():
+        assert not {"first-admin", "setup", "install", "bootstrap"} & set(rule.rule.strip("/").split("/"))
+    root = Path(__file__).resolve().parents[2] / "webapp"
+    reached = [path for folder in ("pages", "api") for path in (root / folder).rglob("*.py")]
+    assert not [path for path in reached if re.search(r"create_admin|set_admin", path.read_text())]

@@ -29,6 +29,7 @@ from webapp.services import (
     organizations,
     people_index,
     plugins,
+    source_tokens,
     webhook_send,
     webhooks,
 )
@@ -81,6 +82,7 @@ TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]]
     ("sweep_accounts", crontab(minute="7"), accounts.sweep),
     ("finish_leaves", crontab(minute="17"), linking.finish_leaves),
     ("recheck_domains", crontab(minute="27"), domains.recheck),
+    ("sweep_sources", crontab(minute="57"), source_tokens.sweep),
     ("sweep_organizations", crontab(minute="47"), organizations.sweep),
     ("write_notices", crontab(minute="*"), domain_notices.write_notices),
     ("delete_accounts", crontab(minute="37"), closing.delete_due),
