@@ -99,6 +99,24 @@ def test_who_may_see_a_change_finds_it(stock: Stock) -> None:
     assert compare(*ask_both(stock, pair, None))
 
 
+def test_t48_private_edits_and_log_ins_move_no_public_order(stock: Stock) -> None:
+    """Two worlds of one public face: in one, everybody edited what is hidden, logged in, and was made later."""
+    busy = (
+        "UPDATE account SET row_version = row_version + id, edit_version = edit_version + id,"
+        " timezone = CASE WHEN handle = 'hider' THEN 'Other' ELSE timezone END, created_at = created_at - id * 1000",
+        "UPDATE login_session SET seen_at = seen_at + account_id % 5, proved_at = proved_at + account_id % 5",
+        "UPDATE account SET email_verified_at = email_verified_at + id WHERE email IS NOT NULL",
+    )
+    for viewer in (None, "colleague"):
+        results: list[Crawl] = []
+        for changes in ((), busy):
+            world = stock.fresh(*changes)
+            asks = [*(Ask(f"/people{query}") for query in ("", *SEARCHES)), Ask("/sitemap-1.xml")]
+            results.append(crawl(world, viewer, asks, follow=False))
+            world.close()
+        assert compare(*results) == []
+
+
 # Planted leaks -------------------------------------------------------------------------------------------------------
 
 
@@ -164,10 +182,13 @@ def _public(group: Any) -> Any:
     return replace(group, asked=open_, primary=open_)
 
 
-@pytest.mark.parametrize(("leak", "name"), [
+PLANTS: tuple[tuple[Callable[[Planting], None], str], ...] = (
     (leak_index_of_everything, HIDES), (leak_sort, HIDES), (leak_filter, HIDES), (leak_count, DEPARTMENT),
     (leak_statement, ELSEWHERE), (leak_private, PRIVATE),
-], ids=lambda value: getattr(value, "__name__", ""))  # fmt: skip
+)
+
+
+@pytest.mark.parametrize(("leak", "name"), PLANTS, ids=[leak.__name__ for leak, _ in PLANTS])
 def test_a_planted_leak_of_the_directory_is_found(
     stock: Stock, monkeypatch: pytest.MonkeyPatch, leak: Callable[[Planting], None], name: str
 ) -> None:
