@@ -27,6 +27,7 @@ from webapp.services.opening import OpenProfile
 from webapp.services.views import AvatarView, ProfileView, StatView
 from webapp.store import activity as activity_store
 from webapp.store import records
+from webapp.store.ingest import COUNTERS
 from webapp.store.profiles import Group
 
 #: Whoever belongs neither to organization A nor to the person looked at.
@@ -145,7 +146,14 @@ PAIRS = (
          (f"UPDATE kudos SET giver_id = {of('nobody-off')} WHERE giver_id = {of('giverprv')}",), ("pub",)),
     Pair("the silent account swapped for another of equal totals (T36)", (UNLINK_SILENT, LINK_LONELY),
          ("gprimary", "gpersonal", "gmanaged", "pub")),
-    Pair("a silent link against none, seen from the silent account's own pages (T36)", (UNLINK_SILENT,),
+    # The primary has in its own numbers what it no longer has by the link: sums are what a silent link may tell (D5).
+    Pair("a silent link against none, seen from the silent account's own pages (T36)",
+         (edit("gprimary", ", ".join(f"{name} = {name} + (SELECT {name} FROM account WHERE handle = 'gsilent')"
+                                     for name in COUNTERS)),
+          "INSERT OR IGNORE INTO held(account_id, kind, item, source_id, title, url, at)"
+          f" SELECT {of('gprimary')}, kind, item, source_id, title, url, at FROM held"
+          f" WHERE kind = 'course' AND account_id = {of('gsilent')}",
+          UNLINK_SILENT),
          ("gsilent", "lonely", "pub"), tellers=("gsilent",), told="gsilent"),     # no profileUrl while it is silent
     Pair("records of accounts linked to a private profile",
          (other_record("nobody-lnk"), *other_doings("nobody-lnk"), *other_picture("nobody-lnk")),
