@@ -150,7 +150,7 @@ def test_discarding_a_draft(boss: Browser) -> None:
 def test_t45_an_organizations_admin_has_its_page_and_no_other(org_admin: Browser, boss, sqlite_ctx: Context) -> None:
     make_organization(sqlite_ctx.db, "beta")
     assert org_admin.get(ORG).status_code == 200
-    assert org_admin.get("/admin/").headers["Location"] == ORG
+    assert org_admin.get("/admin/").headers["Location"].startswith("/admin/organizations/acme")
     beta = ORG.replace("acme", "beta")
     for url in (beta, beta.replace("beta", "nobody"), f"{beta}/steps/1/undo", f"{ORG}/steps/1/undo"):
         assert org_admin.get(url).status_code == 404
@@ -203,3 +203,28 @@ def test_the_directory_narrows_at_once_and_widens_when_it_was_written_anew(
     assert people_index.catch_up(sqlite_ctx)
     assert "/u/new" in nobody.get("/people?q=tools").text
     assert "/u/ann" not in nobody.get("/people?q=tools").text      # asked, not opened
+
+
+def test_d19_the_member_answers_each_offer_on_the_settings_page(boss: Browser, visit, sqlite_ctx: Context) -> None:  # noqa: F811
+    """Yes to one, no to another, the third still waits; each a button or box of one plain form."""
+    ann = visit(make_account(sqlite_ctx.db, "ann", kind="managed", department="Tools", location="Lisbon"))
+    for field in ("department", "location", "timezone"):
+        press(boss, f"cell:managed:{field}:anyone:show")
+    apply(boss)
+    settings = "/settings/visibility"
+    page = dom(ann.get(settings))
+    assert "This community changed its default" in page.css_first("#offers").text()
+    assert page.css("#offers input[checked]") == []
+
+    def say(**data: str) -> int:
+        return ann.client.post(settings, data={"csrf_token": ann.token(), **data}).status_code
+
+    assert say(accepted="department:anyone", accept="1") == 303
+    assert say(declined="location:anyone", accepted="timezone:anyone") == 303      # the button pressed counts alone
+    assert [node.attributes["value"] for node in dom(ann.get(settings)).css("#offers input[name=accepted]")] == [
+        "timezone:anyone"]
+    assert say(declined="location:anyone") == 422
+    assert say(declined="location:everybody") == 422
+    nobody = visit(None).get("/u/ann").text
+    assert "Tools" in nobody
+    assert "Lisbon" not in nobody

@@ -321,3 +321,32 @@ def test_another_process_decides_by_the_new_policy_at_its_next_question(ctx: Con
         from webapp.store import models
 
         models.bind(ctx.db.peewee)
+
+
+def test_of_two_admins_who_apply_at_the_same_moment_one_is_told(ctx: Context, boss, other) -> None:
+    import threading
+
+    press(ctx, boss, "cell:managed:job_title:anyone:hide")
+    press(ctx, other, "cell:managed:department:organization:hide")
+    shown = {session.handle: page(ctx, session) for session in (boss, other)}
+    start, results = threading.Barrier(2), {}
+
+    def run(session) -> None:
+        seen = shown[session.handle]
+        start.wait()
+        try:
+            results[session.handle] = matrix_apply.apply(
+                ctx, session, SITE, NOW, seen=seen.seen, revision=seen.revision)
+        except Conflict:
+            results[session.handle] = None
+        finally:
+            ctx.db.close()
+
+    threads = [threading.Thread(target=run, args=(session,)) for session in (boss, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(value is None for value in results.values()) == [False, True]
+    loser = boss if results["boss"] is None else other
+    assert len(page(ctx, loser).changes) == len(page(ctx, loser).meanwhile) == 1

@@ -30,6 +30,7 @@ def one_by_one(ctx: Context, before: Gate, after: Gate, bits: set[int], organiza
     """The dry run written down a second time: every account, every field, every audience, from the gate's levels."""
     fields: Counter = Counter()
     total: Counter = Counter()
+    asked = 0
     declined = {(account, bit): level for account, bit, level in
                 ctx.db.rows("SELECT account_id, bit, level FROM visibility_decline")}
     for row in ctx.db.rows(
@@ -61,9 +62,10 @@ def one_by_one(ctx: Context, before: Gate, after: Gate, bits: set[int], organiza
                     fate = "same"
                 fields[kind, BIT[name], audience, fate] += 1
                 fates.add(fate)
+        asked += "asks" in fates
         total["narrows" if fates & {"narrows", "opens"} else "asks" if "asks" in fates else
               "keeps" if "keeps" in fates else "same"] += 1
-    return fields, total
+    return fields, total, asked
 
 
 def _moved(before: Gate, after: Gate, domain: int | None, bit: int) -> bool:
@@ -77,10 +79,11 @@ def check(ctx: Context, after_log: tuple, bits: set[int], organization: int | No
     base = ctx.gate(version).base
     before, after = Gate(base, log, version), Gate(base, *after_log)
     count = matrix_count.count(ctx, before, after, bits, organization)
-    fields, total = one_by_one(ctx, before, after, bits, organization)
+    fields, total, asked = one_by_one(ctx, before, after, bits, organization)
     counted = {(*key, name): value for key, tally in count.fields.items()
                for name in ("narrows", "opens", "asks", "keeps", "same") if (value := getattr(tally, name))}
     assert counted == dict(fields)
+    assert count.asked == asked
     assert (count.total.narrows, count.total.asks, count.total.keeps, count.total.same) == tuple(
         total[name] for name in ("narrows", "asks", "keeps", "same"))
 

@@ -9,7 +9,7 @@ from policies.terms import Level
 from tests.conftest import NOW
 from tests.factories import make_account, make_organization
 from tests.services.test_matrix import acme, boss, level, other, put, undo  # noqa: F401
-from webapp.services import matrix_mail, visibility
+from webapp.services import matrix, matrix_draft, matrix_mail, visibility
 from webapp.services.context import Context
 from webapp.services.viewing import load_viewer
 
@@ -137,6 +137,12 @@ def test_an_undone_step_and_a_no_are_not_mailed_about(ctx: Context, boss, ann) -
     undo(ctx, boss, step)
     matrix_mail.tell_due(ctx, NOW)
     assert recipients(ctx) == ["ann@acme.example"]
+
+
+def test_who_is_asked_and_narrowed_by_one_step_is_told_too(ctx: Context, boss, ann) -> None:  # noqa: F811
+    put(ctx, boss, SHOW, "cell:managed:job_title:anyone:hide", tell=True)
+    assert matrix.open_page(ctx, boss, matrix_draft.SITE).history[0].asked == 1
+    assert matrix_mail.tell_due(ctx, NOW) == 1
 
 
 def test_who_is_not_to_be_told_is_not(ctx: Context, boss, ann) -> None:  # noqa: F811

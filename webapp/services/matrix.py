@@ -15,7 +15,7 @@ from policies.timeline import Base
 from policies.visibility import Gate
 from webapp.services import matrix_count
 from webapp.services.context import Context
-from webapp.services.matrix_count import Count, Tally
+from webapp.services.matrix_count import Count
 from webapp.services.matrix_draft import Place, effective, load_changes
 from webapp.services.matrix_views import Cell, DryRun, Effect, Group, Lock, MatrixPage, Override, Row, Step, UndoPage
 from webapp.services.sessions import Session
@@ -272,7 +272,7 @@ def _dry_run(
     public = [one.label for one in effects if one.audience == words_of(Level.ANYONE) and (one.asks or one.opens)]
     total = count.total
     return DryRun(
-        total.narrows, total.asks, total.keeps, total.same, tuple(effects), tuple(dict.fromkeys(public))
+        total.narrows, total.asks, total.keeps, total.same, count.asked, tuple(effects), tuple(dict.fromkeys(public))
     )
 
 
@@ -287,9 +287,10 @@ def count_changes(
     )
 
 
-def counts_of(total: Tally) -> dict[str, int]:
-    """A dry run's sum as the history and the audit log keep it."""
-    return {"now": total.narrows, "asked": total.asks, "keep": total.keeps, "same": total.same}
+def counts_of(count: Count) -> dict[str, int]:
+    """A dry run's sum as the history and the audit log keep it; `asked`: about anything."""
+    total = count.total
+    return {"now": total.narrows, "asked": count.asked, "keep": total.keeps, "same": total.same}
 
 
 # What changed before, and organizations -----------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def apply(
             return 0
         after = matrix.with_changes(log, version, changes)
         counted = pages.count_changes(ctx, log, version, after, changes, place)
-        counts = pages.counts_of(counted.total)
+        counts = pages.counts_of(counted)
         versions = [
             policy.append_change(
                 ctx.db, change.op, change.scope, now, bit=change.bit, level=change.level, actor_id=session.account_id

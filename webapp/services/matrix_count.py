@@ -43,10 +43,12 @@ class Tally:
 class Count:
     """A dry run. `total`: each member once, by the first that is true of any field: now, asked, keeps, same.
 
+    asked: members who are asked about something, those for whom something else changes now among them
     fields: (kind, bit, audience) -> tally
     """
 
     total: Tally = field(default_factory=Tally)
+    asked: int = 0
     fields: dict[tuple[Kind, int, Level], Tally] = field(default_factory=dict)
 
 
@@ -63,7 +65,7 @@ def count(
     found: Counter[tuple[Kind, Level, int, int, int, int]] = Counter()
     result = Count()
     for alike in store.count_alike(ctx.db, mask, after.claimed, only):
-        _add(result.total, found, before, after, alike, scopes[alike.domain_id], mask)
+        result.asked += _add(result.total, found, before, after, alike, scopes[alike.domain_id], mask)
     for (kind, audience, narrows, opens, asks, keeps), n in found.items():
         for bit in wanted:
             tally, one = result.fields.setdefault((kind, bit, audience), Tally()), 1 << bit
@@ -94,7 +96,8 @@ class _Scope:
 def _add(
     total: Tally, found: Counter[tuple[Kind, Level, int, int, int, int]], before: Gate, after: Gate, alike: Alike,
     scope: _Scope, mask: int,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
+    """Count some accounts; how many of them are asked."""
     fates = matrix.fates(before, after, _subject(alike), alike.declined_anyone, alike.declined_org)
     said = (alike.chosen | alike.declined_org) & scope.moved
     now = asked = kept = 0
@@ -114,6 +117,7 @@ def _add(
         total.keeps += alike.n
     else:
         total.same += alike.n
+    return alike.n if asked else 0
 
 
 def moves(before: Gate, after: Gate, domain_id: int | None) -> int:

@@ -76,6 +76,7 @@ class Effect:
 class DryRun:
     """Each member once: something changes now, something waits for their yes, they keep their own choice, or nothing.
 
+    offered: all who are asked about something, those who change now too
     public: labels of what would be offered to Anyone
     """
 
@@ -83,6 +84,7 @@ class DryRun:
     asked: int
     keep: int
     same: int
+    offered: int
     effects: tuple[Effect, ...]
     public: tuple[str, ...]
 
