@@ -278,7 +278,10 @@ def test_t70_logs_and_metrics_hold_no_value_of_anybody(stock: Stock, caplog: pyt
         for handle in ("pub", "own", "prv", "nobody-box", worlds.NEVER):
             for path in (f"/u/{handle}", f"/u/{handle}/activity?source=forum", f"/u/{handle}/about"):
                 world.ask(viewer, Ask(path))
-        world.ask(viewer, Ask("/settings/security"))
+        general = ("/settings/security", "/settings/visibility", "/settings/data/export.zip", "/sitemap-1.xml")
+        for path in (*general, f"/people?q={canary('pub', 'bio')}", f"/api/v1/users/{worlds.public_id('pub')}",
+                     f"/api/v1/people?q={canary('pub', 'location')}", f"/avatar/{canary('pub', 'avatarkey')}.webp"):
+            world.ask(viewer, Ask(path))
     logged = caplog.text + " ".join(str(record.__dict__) for record in caplog.records)
     assert caplog.records, "nothing was logged: this test would see nothing"
     assert not found_in(logged)
