@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 def safe_next(raw: str | None, default: str) -> str:
     """`raw` if it is a path on this origin, else `default`."""
-    if not raw or len(raw) > 2000 or raw[0] != "/" or raw[1:2] in {"/", "\\"}:
+    if not raw or len(raw) > 4000 or raw[0] != "/" or raw[1:2] in {"/", "\\"}:
         return default
     if "\\" in raw or any(character.isspace() or not character.isprintable() for character in raw):
         return default
