@@ -204,6 +204,15 @@ def test_t91_a_code_works_once_and_its_replay_kills_the_family(app, world):
     assert ("app:replay",) in db.rows("SELECT event FROM audit")
 
 
+@pytest.mark.parametrize("changes", [{}, {"code_verifier": None}, {"code_verifier": "w" * 43}, {"redirect_uri": None}])
+def test_t91_a_replay_that_would_fail_anyway_kills_the_family_too(app, world, changes):
+    _, sally, _ = world
+    questboard, code = AppServer(app), Browser(app, sally).code()
+    made = questboard.exchange(code).get_json()
+    assert questboard.exchange(code, **changes).status_code == 400
+    assert bearer(app, made["access_token"]) is None
+
+
 def test_t91_a_code_is_of_its_client_its_address_and_its_minute(app, world, at):
     db, sally, app_id = world
     make_app(db, sally, "Thief")
