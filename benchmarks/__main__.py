@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...] [--quick]`: measure and print each goal as a ratio, both sides in one run.
 
-Ratios only: absolute figures of a shared machine say little. Names: pages, store, people, scale, totals, writer.
+Ratios only: absolute figures of a shared machine say little. Names: pages, store, people, scale, totals, writer, api.
 `--quick` shrinks the worlds (10 times fewer members and events) for a first look; the goals are for the full ones.
 """
 
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import matrix, pages, people, reads
+from benchmarks import api, matrix, pages, people, reads
 from benchmarks.table import Line, show
 
 BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
@@ -23,6 +23,7 @@ BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
     "totals": reads.totals_by_events,
     "matrix": matrix.dry_runs,
     "writer": reads.beside_a_writer,
+    "api": api.compare,
 }
 
 

@@ -26,7 +26,7 @@ def compare(folder: Path, quick: bool) -> list[Line]:
     world.make_world(database, members)
     handles = world.rich_handles(members)
     views = folder / "views.pickle"
-    views.write_bytes(pickle.dumps(_read_views(database, handles)))
+    views.write_bytes(pickle.dumps(read_views(database, handles)))
     environ = {
         "DATA_DIR": str(folder), "DATABASE_URL": f"sqlite:///{database}", "SECRET_KEY": "benchmark-" * 4,
         "BENCH_VIEWS": str(views), "PYTHONWARNINGS": "ignore",
@@ -57,7 +57,7 @@ def compare(folder: Path, quick: bool) -> list[Line]:
     ]
 
 
-def _read_views(database: Path, handles: list[str]) -> list[ProfileView]:
+def read_views(database: Path, handles: list[str]) -> list[ProfileView]:
     """What the service makes of the members for an anonymous viewer: the floor's data."""
     db = Database.open(f"sqlite:///{database}")
     context = Context(db=db, manager=PolicyManager(), site=Site())

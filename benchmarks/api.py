@@ -1,0 +1,143 @@
+"""The API: a user as JSON against the template floor (G4), and events in batches against one by one (G9)."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from benchmarks import load, pages, world
+from benchmarks.table import Line, at_least
+from policies.manager import PolicyManager
+from policies.terms import ActivityKind, Event
+from webapp.ops.setup import set_up
+from webapp.services import tokens
+from webapp.services.context import Context, Site
+from webapp.services.ingest import record_events
+from webapp.services.source_tokens import PREFIX
+from webapp.store.database import Database
+
+ROUNDS = 3
+MEMBERS = 2_000
+BATCH = 1000
+#: Sent over HTTP to the site under measurement; `vsrc_` and as long as a real one.
+TOKEN = PREFIX + "b" * 43
+_numbers = itertools.count()
+
+
+def compare(folder: Path, quick: bool) -> list[Line]:
+    """Both goals."""
+    return [_user(folder, quick), *_ingest(folder, quick)]
+
+
+def _user(folder: Path, quick: bool) -> Line:
+    members, seconds = (2_000, 1.5) if quick else (20_000, 4.0)
+    database = folder / "api-users.db"
+    world.make_world(database, members)
+    handles = world.rich_handles(members)
+    views = folder / "api-views.pickle"
+    views.write_bytes(pickle.dumps(pages.read_views(database, handles)))
+    environ = _environ(folder, database) | {"BENCH_VIEWS": str(views)}
+    paths = [f"/api/v1/users/p{number:012d}" for number in range(1, members, max(1, members // 400))]
+    ratios = []
+    with load.serving("benchmarks.floor:app", environ) as floor, load.serving("wsgi:app", environ) as site:
+        for port, some in ((floor, ["/floor"]), (site, paths)):
+            load.hit(port, some, seconds=1.0)
+        for _ in range(ROUNDS):
+            other = load.hit(floor, ["/floor"], seconds=seconds)
+            ratios.append(load.hit(site, paths, seconds=seconds).rate / other.rate)
+    return at_least("G4", "user JSON, hidden fields removed : template floor", median(ratios), 1.15)
+
+
+def _ingest(folder: Path, quick: bool) -> Iterator[Line]:
+    batches = 5 if quick else 20
+    tuned, plain = (_context(folder / f"ingest-{name}.db") for name in ("tuned", "plain"))
+    for pragma in ("journal_mode=delete", "synchronous=full", "cache_size=-2000"):     # as SQLite comes
+        plain.db.execute(f"PRAGMA {pragma}")
+    ratio = _alternating(lambda: _record(tuned, batches, BATCH), lambda: _record(plain, batches, BATCH))
+    yield at_least("G9", "events/s, SQLite, batches of 1,000 : the same on SQLite's plain settings", ratio, 4)
+    ratio = _alternating(lambda: _record(tuned, batches, BATCH), lambda: _record(plain, batches, 1))
+    yield at_least("G9", "events/s, SQLite, batches of 1,000 : one by one on SQLite's plain settings", ratio, 4)
+
+    database = folder / "ingest-http.db"
+    site = _context(database)
+    site.db.close()
+    with load.serving("wsgi:app", _environ(folder, database), workers=1) as port:
+        ratio = _alternating(lambda: _post(port, batches, BATCH), lambda: _post(port, 50, 1))
+    yield at_least("G9", "events/s over HTTP, batches of 1,000 : one by one", ratio, 8)
+
+    address = os.environ.get("BENCH_POSTGRES", "")
+    if not address:
+        why = "PostgreSQL skipped: set BENCH_POSTGRES to the address of an empty database"
+        yield Line("G9", why, None, ">= 10")
+        return
+    ctx = _context(Database.open(address))
+    ratio = _alternating(lambda: _record(ctx, batches, BATCH), lambda: _record(ctx, 100, 1))
+    yield at_least("G9", "events/s, PostgreSQL, batches of 1,000 : one by one", ratio, 10)
+
+
+def _environ(folder: Path, database: Path) -> dict[str, str]:
+    return {
+        "DATA_DIR": str(folder), "DATABASE_URL": f"sqlite:///{database}", "SECRET_KEY": "benchmark-" * 4,
+        "PYTHONWARNINGS": "ignore",
+    }  # fmt: skip
+
+
+def _context(where: Path | Database) -> Context:
+    """A community of MEMBERS with a source and its token."""
+    if isinstance(where, Path):
+        world.make_world(where, MEMBERS)
+        db = Database.open(f"sqlite:///{where}")
+    else:
+        db = where
+    ctx = Context(db=db, manager=PolicyManager(), site=Site())
+    if not isinstance(where, Path):
+        set_up(ctx, world.NOW)
+        db.execute("INSERT INTO source(name, label, area, created_at) VALUES ('forum','Forum','forum',1)")
+    db.execute(
+        "INSERT INTO source_token(source_id, token_hash, created_at) SELECT id, ?, 1 FROM source WHERE name = 'forum'",
+        (tokens.digest(TOKEN),),
+    )
+    return ctx
+
+
+def _record(ctx: Context, times: int, size: int) -> float:
+    """Events per second."""
+    began, done = time.perf_counter(), 0
+    for _ in range(times * (50 if size == 1 else 1)):
+        events = [
+            Event(f"b{n}", f"a{1 + n % MEMBERS}", ActivityKind.ANSWER, world.NOW - 9_000_000 + n, title="Answered")
+            for n in itertools.islice(_numbers, size)
+        ]
+        done += len(record_events(ctx, "forum", events, world.NOW))
+    return done / (time.perf_counter() - began)
+
+
+def _post(port: int, times: int, size: int) -> float:
+    """Events per second over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    began = time.perf_counter()
+    for _ in range(times):
+        events = [
+            {"externalId": f"h{n}", "actor": f"a{1 + n % MEMBERS}", "kind": "answer", "occurredAt": world.NOW - n}
+            for n in itertools.islice(_numbers, size)
+        ]
+        connection.request("POST", "/api/v1/activities", json.dumps({"events": events}), headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"answered {answer.status}")
+    connection.close()
+    return times * size / (time.perf_counter() - began)
+
+
+def _alternating(one: Callable[[], float], other: Callable[[], float]) -> float:
+    """The median of the rounds' ratios."""
+    return median([one() / other() for _ in range(ROUNDS)])
