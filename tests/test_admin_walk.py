@@ -79,12 +79,22 @@ def test_t45_another_organization_is_404_for_an_organizations_admin(stock: Stock
     assert dump(world) == before
 
 
+#: What is another organization's or nobody's, by the name of the parameter; of others the last value of FILLS.
+FOREIGN = {"name": "beta.example", "domain": "beta.example", "step": "999", "number": "999"}
+
+
 def test_t45_what_is_not_this_organizations_is_404_under_its_address(stock: Stock) -> None:
-    """Ids under the own organization's address that belong to another, or to nobody."""
+    """Names and ids under the own organization's address that belong to another, or to nobody."""
     world = stock.fresh()
-    for rule, caller, method, path in admin_routes(world):
+    adapter = world.app.url_map.bind("localhost")
+    walked = 0
+    for rule, caller, method, _ in admin_routes(world):
         if caller == "organization_admin" and rule.arguments - {"slug"} and method == "GET":
-            assert world.ask("orgadmin", Ask(path)).status in {404, 303}, path
+            values = {name: FOREIGN.get(name) or FILLS[name][-1] for name in rule.arguments} | {"slug": "alpha"}
+            path = adapter.build(rule.endpoint, values, method=method)
+            assert world.ask("orgadmin", Ask(path)).status == 404, path
+            walked += 1
+    assert walked
 
 
 def test_an_unknown_organization_is_404_for_site_admins_too(stock: Stock) -> None:
