@@ -363,6 +363,7 @@ def test_a_domain_by_word_is_not_looked_at_again(ctx, zone):
 def test_a_verifying_that_fails_half_way_leaves_nothing(ctx, monkeypatch):
     acme = organization(ctx)
     ann, version = at_domain(ctx, "ann"), ctx.db.policy_version()
+    link(ctx.db, ann, member(ctx.db, "home"))       # so that the gate is asked inside the transaction
     root = site_admin(ctx)
     monkeypatch.setattr(store, "add_notice", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
