@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,7 +15,7 @@ from tests.browser.helpers import Watch, log_in_by_cookie, tab_to, type_into, wa
 from tests.conftest import NOW
 from tests.factories import make_account
 from tests.services.test_claims import imported
-from webapp.services import ingest, sessions, source_tokens
+from webapp.services import claims, ingest, sessions, source_tokens
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +53,9 @@ def page(app: Flask, browser: Any, live_server: str, raw_id: str) -> Iterator[An
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_the_pages_are_silent_accessible_and_fit(page: Any, scheme: str, width: int) -> None:
+def test_the_pages_are_silent_accessible_and_fit(
+    page: Any, app: Flask, raw_id: str, scheme: str, width: int
+) -> None:
     watch = Watch(page)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
@@ -64,7 +67,13 @@ def test_the_pages_are_silent_accessible_and_fit(page: Any, scheme: str, width: 
             problems.append("wider than the screen")
         if problems + watch.take():
             found[path] = problems
-    assert found == {}
+    boss = sessions.load_session(app.extensions["vitrine"], raw_id, NOW)
+    assert boss is not None
+    claim = claims.make_link(app.extensions["vitrine"], boss, "acc-kim", NOW)
+    page.goto(urlsplit(claim).path)
+    page.get_by_role("heading", name="Claim @kim").wait_for()
+    found["/claim"] = [v["id"] for v in Axe().run(page).response["violations"]] + watch.take()
+    assert {path: problems for path, problems in found.items() if problems} == {}
 
 
 def test_members_are_searched_and_closed_by_keyboard(page: Any, app: Flask) -> None:
