@@ -7,6 +7,7 @@ import re
 import pytest
 
 from policies.errors import Invalid, NotFound, Refused
+from policies.terms import ANONYMOUS, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account, make_domain, make_organization
 from webapp.ops.doctor import examine
@@ -14,6 +15,7 @@ from webapp.services import accounts, claims, sessions, signup, tokens
 from webapp.services.context import Context
 from webapp.services.sessions import Session
 from webapp.services.tokens import LinkGone
+from webapp.store import profiles
 
 PASSWORD = "twelve green bottles"
 ADDRESS = "kim@home.example"
@@ -185,11 +187,25 @@ def test_a_group_cannot_be_claimed_with_a_managed_address(ctx: Context, boss: Se
 
 def test_d19_claiming_shows_nobody_more(ctx: Context, boss: Session) -> None:
     """With a managed address the new colleagues see what Anyone saw, and nothing more."""
-    kim = imported(ctx)
-    make_domain(ctx.db, "acme.example", make_organization(ctx.db))
-    ctx.db.execute("UPDATE account SET cap_anyone = 0, cap_org = 0 WHERE id = ?", (kim,))
+    acme = make_organization(ctx.db)
+    make_domain(ctx.db, "acme.example", acme)
+    kim = imported(ctx)         # made while the organization had the domain: its base line knows of no change
+    gate = ctx.gate()
+    location, bio = (1 << gate.bit[name] for name in ("location", "bio"))
+    ctx.db.execute("UPDATE account SET cap_anyone = cap_anyone & ~? WHERE id = ?", (location, kim))
+    colleague = Viewer(organizations=frozenset({acme}))
+
+    def seen(viewer: Viewer) -> int:
+        group = profiles.load_group_of(ctx.db, kim)
+        assert group is not None
+        return ctx.gate(group.version).mask(viewer, group.subject(group.asked))
+
+    before = seen(ANONYMOUS)
+    assert before & bio
+    assert not before & location
     claim(ctx, boss, email="kim@acme.example")
-    assert ctx.db.row("SELECT cap_anyone, cap_org, state FROM account WHERE id = ?", (kim,)) == (0, 0, "active")
+    for viewer in (ANONYMOUS, colleague):
+        assert not seen(viewer) & ~before
 
 
 def test_t26_an_unclaimed_account_cannot_be_entered_by_any_other_door(ctx: Context, boss: Session) -> None:

@@ -19,7 +19,7 @@ blueprint = Blueprint("system", __name__)
 
 _ROBOTS = "User-agent: *\n" + "".join(
     f"Disallow: {path}\n" for path in (
-        "/settings/", "/admin/", "/login", "/signup", "/reset", "/verify", "/confirm", "/oauth/", "/hooks/",
+        "/settings/", "/admin/", "/login", "/signup", "/reset", "/verify", "/confirm", "/claim", "/oauth/", "/hooks/",
     )
 )
 

@@ -28,12 +28,14 @@ _BY_ADMIN = frozenset({
 _OTHER = "Something about this account was changed"
 _WAYS = {
     "password": "By password", "link": "By a mailed link", "signup": "After signing up",
-    "return": "By keeping the account",
+    "claim": "After claiming the account", "return": "By keeping the account",
 }  # fmt: skip
 
 #: event -> what is said of it
 WORDS: Mapping[str, str] = {
     "account:create": "The account was made",
+    "account:claim": "The account was claimed: it got its address and password",
+    "claim:make": "An administrator made a link to claim the account",
     "account:close": "Deletion was asked for",
     "account:keep": "Deletion was taken back",
     "account:deactivate": "The account was deactivated",
