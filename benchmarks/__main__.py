@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...] [--quick]`: measure and print each goal as a ratio, both sides in one run.
 
-Ratios only: absolute figures of a shared machine say little. Names: pages, store, people, scale, totals, writer, api.
+Ratios only: absolute figures here say little. Names: pages, plugins, store, people, scale, totals, writer, api.
 `--quick` shrinks the worlds (10 times fewer members and events) for a first look; the goals are for the full ones.
 """
 
@@ -12,11 +12,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import api, matrix, pages, people, reads
+from benchmarks import api, matrix, pages, people, plugged, reads
 from benchmarks.table import Line, show
 
 BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
     "pages": pages.compare,
+    "plugins": plugged.compare,
     "store": reads.store_against_raw,
     "people": people.compare,
     "scale": reads.page_sql_by_members,

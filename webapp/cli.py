@@ -134,12 +134,15 @@ def migrate(direction: str, target: str | None) -> None:
 
 
 @verb("import", cls=Verb)
-@click.argument("source", type=click.Choice(["stackexchange"]))
+@click.argument("source")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--site", required=True, help="Host name of the site the dump is of, e.g. bicycles.stackexchange.com.")
 @click.option("--link-network", is_flag=True, help="Link accounts of one network account across sites.")
 def import_(source: str, folder: Path, site: str, link_network: bool) -> None:
-    """Import people and activity from a dump folder. Importing again adds nothing."""
+    """Import people and activity from a dump folder of SOURCE (stackexchange, csv, or what a plugin brings).
+
+    Importing again adds nothing.
+    """
     from webapp.services.importing import import_source
 
     progress = Progress()

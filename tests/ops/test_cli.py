@@ -39,8 +39,7 @@ def test_migrate_status_down_up(run):
     assert run("doctor")[0] == 1
     status, out, _ = run("migrate", "up")
     assert status == 0
-    assert "applied 0002" in out
-    assert "wrote the index of the people directory" in out
+    assert out.startswith("applied 0")
     assert run("migrate", "up") == (0, "nothing to do\n", "")
 
 
@@ -72,7 +71,7 @@ def test_create_admin_prints_a_link_and_refuses_nonsense(run):
 
 
 def test_plugins_are_listed(run):
-    assert "stackexchange: " in run("plugins")[1]
+    assert "stackexchange (shipped): register_sources" in run("plugins")[1]
 
 
 def test_import_of_a_broken_dump_is_one_sentence(run, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
+from policies.registry import EVERY_SECTION
 from webapp.services.context import Context
 from webapp.services.rows import web_url
 from webapp.services.views import HeldView
@@ -17,13 +19,16 @@ SECTION_OF: Mapping[str, str] = {
 
 
 def untold(ctx: Context, shows: Callable[[str], bool]) -> tuple[str, ...]:
-    """The badges given by rules that tell about a section which this viewer does not see: nobody reads those.
+    """The badges given by rules that tell about a section which this viewer does not see: nobody reads those."""
+    if not ctx.rule_needs:
+        return ()
+    hidden = tuple([section for section in EVERY_SECTION if not shows(section)])
+    return _telling_of(tuple(ctx.rule_needs.items()), hidden) if hidden else ()
 
-    As many names as there are rules, whoever looks, so that the statement is the same for all (T61).
-    """
-    return tuple([
-        "" if all(shows(section) for section in needs) else item for item, needs in ctx.rule_needs.items()
-    ])  # fmt: skip
+
+@lru_cache(maxsize=256)
+def _telling_of(rules: tuple[tuple[str, tuple[str, ...]], ...], hidden: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([item for item, needs in rules if not set(hidden).isdisjoint(needs)])
 
 
 def unions(items: Iterable[Item]) -> dict[str, list[Item]]:

@@ -64,6 +64,7 @@ def import_source(
     `link_network`: link the accounts of one person across sites, by the operator's word.
     Errors: ConfigError (no such plugin), ImportRefused (a file cannot be used; nothing was written).
     """
+    ctx.gate()      # which plugins are on
     info = next((info for info in ctx.manager.sources() if info.name == source), None)
     if info is None or info.read is None:
         raise ConfigError(f"No plugin reads dumps of “{source}”.", "See `vitrine plugins`.")
