@@ -132,6 +132,7 @@ def test_t81_every_page_of_an_admin_is_silent_accessible_and_fits(
     paths = [
         adapter.build(rule.endpoint, {"slug": slug} if rule.arguments else {}) for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/admin") and "GET" in (rule.methods or ()) and rule.arguments <= {"slug"}
+        and not rule.rule.endswith(".csv")
     ]
     page = screen.new_page()
     watch = Watch(page)

@@ -189,20 +189,6 @@ def test_d5_the_dry_run_knows_no_link_and_no_private_switch(ctx: Context) -> Non
     assert matrix_count.count(ctx, *gates, [BIT["stats"]]) == before
 
 
-def test_a_veto_taken_away_is_counted_before_it_happens(sqlite_ctx: Context) -> None:
-    """D19: how many fields of how many members it opens; what members hide themselves stays hidden."""
-    from dataclasses import replace
-
-    ctx = sqlite_ctx
-    make_account(ctx.db, "ann")
-    make_account(ctx.db, "ben", chosen=1 << BIT["bio"])
-    make_account(ctx.db, "cat", private=True)
-    without = ctx.gate()
-    hidden = 1 << BIT["bio"] | 1 << BIT["location"]
-    ctx._gate = Gate(replace(without.base, vetoes=(("nosy", lambda question: hidden),)), without._log, without.version)
-    assert matrix_count.count_opened(ctx, without) == (3, 2)
-
-
 @pytest.mark.parametrize("bits", [1, 6])
 def test_one_statement_counts_whatever_the_number_of_members(ctx: Context, bits: int, monkeypatch) -> None:
     asked = []

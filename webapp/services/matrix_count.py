@@ -1,4 +1,4 @@
-"""Whom a change of policy touches, counted in the database: the dry run, and what a veto taken away would open.
+"""Whom a change of policy touches, counted in the database: the dry run of default visibility.
 
 Accounts that the gate cannot tell apart are counted as one by a single aggregate statement; both gates, the one in
 force and the one to come, are then asked once for each of them. Counted are the levels of each account's own record:
@@ -12,16 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from policies import matrix
-from policies.terms import ANONYMOUS, Kind, Level, Settings, Subject, Viewer
+from policies.terms import Kind, Level, Settings, Subject
 from policies.visibility import Gate
 from webapp.services.context import Context
 from webapp.store import matrix as store
-from webapp.store import people as people_store
-from webapp.store import people_cards as cards
 from webapp.store.matrix import Alike
 
 ANYONE, ORGANIZATION = Level.ANYONE, Level.ORGANIZATION
-_BATCH = 400
 
 
 @dataclass(slots=True)
@@ -134,31 +131,3 @@ def _subject(alike: Alike) -> Subject:
         alike.base_version, alike.chosen, alike.chosen_anyone, alike.chosen_org, alike.cap_anyone, alike.cap_org
     )
     return Subject(0, 0, alike.domain_id, settings)
-
-
-def count_opened(ctx: Context, after: Gate) -> tuple[int, int]:
-    """(fields, members) that another gate than the one in force would open to somebody: for a veto taken away (D19).
-
-    Vetoes are functions, so every member is asked about: once as Anyone sees them, once as their own organization.
-    """
-    before = ctx.gate()
-    opened = members = last = 0
-    while ids := people_store.load_ids_after(ctx.db, last, _BATCH):
-        _, groups = cards.load_groups(ctx.db, ids)
-        for group in groups.values():
-            for member in (group.asked, *group.linked):
-                if member.silent and member is not group.asked:
-                    continue            # a silent account is asked about as itself
-                gained = _gained(before, after, group.subject(member))
-                opened += gained.bit_count()
-                members += bool(gained)
-        last = ids[-1]
-    return opened, members
-
-
-def _gained(before: Gate, after: Gate, subject: Subject) -> int:
-    organization = after.organization(subject.domain_id)
-    gained = 0
-    for viewer in (ANONYMOUS, *([Viewer(organizations=frozenset({organization}))] if organization else [])):
-        gained |= after.mask(viewer, subject) & ~before.mask(viewer, subject)
-    return gained
