@@ -34,7 +34,6 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("DELETE FROM webhook_seen WHERE account_id = ?", 1),
     ("DELETE FROM policy_draft WHERE account_id = ?", 1),
     ("DELETE FROM visibility_decline WHERE account_id = ?", 1),
-    ("DELETE FROM webhook_seen WHERE account_id = ?", 1),
     # Ways in, and what it was.
     ("DELETE FROM login_session WHERE account_id = ?", 1),
     ("DELETE FROM proof WHERE account_id = ? OR other_account_id = ?", 2),
