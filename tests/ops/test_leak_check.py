@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from policies.errors import Conflict
+from policies.terms import ANONYMOUS
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.services.people import did, gave, holds
@@ -22,6 +23,7 @@ from webapp.ops import leak_check, leak_plan
 from webapp.ops.leak_check import check_leaks, sentence
 from webapp.services import people_index, profiles
 from webapp.services.context import Context
+from webapp.services.viewing import load_viewer
 from webapp.store import models
 from webapp.store.database import Database
 
@@ -169,6 +171,23 @@ def test_t36_a_silent_page_that_tells_of_its_link_is_found(
     monkeypatch.setattr(Group, "alone", lambda group, member: group)
     report = check_leaks(sqlite_filled, config_of(sqlite_filled), NOW, 3)
     assert [leak for leak in report.leaks if "with and without its link" in leak]
+
+
+def test_what_a_viewer_wrote_to_a_member_who_hides_it_is_no_leak(sqlite_ctx: Context) -> None:
+    """The giver's own export holds it."""
+    db = sqlite_ctx.db
+    hider, giver = make_account(db, "hider"), make_account(db, "giver")
+    db.execute("UPDATE account SET chosen = ? WHERE id = ?", (1 << sqlite_ctx.gate().bit["kudos"], hider))
+    gave(db, giver, hider, "My own words")
+    viewer = load_viewer(sqlite_ctx, giver)
+    (member,) = [one for one in leak_plan.draw_members(db, 2) if one.id == hider]
+    for who, left in ((viewer, "My own words"), (ANONYMOUS, None)):
+        hidden = leak_plan.hidden_from(sqlite_ctx, who, member)
+        assert hidden is not None
+        leak_plan.plant(sqlite_ctx, [hidden], "a", "r", NOW)
+        row = db.row("SELECT message FROM kudos")
+        assert row is not None
+        assert row[0] == (left or leak_plan.token(member, "kudos", "a", "r"))
 
 
 def test_every_kind_of_member_is_drawn_before_a_second_of_one(sqlite_ctx: Context) -> None:

@@ -50,6 +50,7 @@ class Hidden:
 
     fields: columns of the record; sections: of its own page, if it has one; counters: whether its numbers stand on no
     other page; whole: there is no page for this viewer, the public name is hidden too
+    viewer_id: who looks, 0 for an anonymous visitor: what they wrote to the member themselves is no secret to them
     """
 
     member: Member
@@ -57,6 +58,7 @@ class Hidden:
     sections: frozenset[str]
     counters: bool
     whole: bool
+    viewer_id: int
 
 
 def draw_members(db: Database, count: int) -> list[Member]:
@@ -96,6 +98,7 @@ def hidden_from(ctx: Context, viewer: Viewer, member: Member) -> Hidden | None:
     return Hidden(
         member, tuple(name for name in COLUMNS if name in hidden),
         frozenset(hidden.difference(COLUMNS)) if has_page else frozenset(), asked.primary_id is None, whole,
+        viewer.account_id or 0,
     )
 
 
@@ -166,7 +169,8 @@ def _plant_doings(db: Database, one: Hidden, world: str, run: str) -> None:
             )
     if "kudos" in sections:
         db.execute(
-            "UPDATE kudos SET message = ? WHERE receiver_id = ?", (token(one.member, "kudos", world, run), account_id)
+            "UPDATE kudos SET message = ? WHERE receiver_id = ? AND (giver_id IS NULL OR giver_id <> ?)",
+            (token(one.member, "kudos", world, run), account_id, one.viewer_id),
         )
     if world != "b":
         return
