@@ -154,6 +154,16 @@ def test_t93_what_was_allowed_needs_no_page_and_anything_wider_does(app, ctx, sa
     assert member.ask(scope="profiles:read").status_code == 200
 
 
+@pytest.mark.parametrize(("first", "then"), [("profiles:read", "me:read"), ("me:read", "me:read profiles:read")])
+def test_t93_another_scope_alone_shows_the_page_again(app, ctx, sally, questboard, first, then):
+    """Of an app that asks for no hidden field at all, too."""
+    ctx.db.execute("UPDATE app SET fields = 0")
+    member = Browser(app, sally)
+    member.answer(member.ask(scope=first))
+    assert "code" in came_back(member.ask(scope=first))
+    assert member.ask(scope=then).status_code == 200
+
+
 def test_after_the_log_in_form_the_way_on_is_a_page(app, ctx, sally, questboard):
     """The browser holds the policy of the log-in page against redirects that follow its form: nothing is lost."""
     member = Browser(app, sally)

@@ -107,7 +107,7 @@ def test_an_app_as_itself_has_its_own_token_without_a_member(app, world):
     assert "refresh_token" not in made
     stands = bearer(app, made["access_token"])
     assert (stands.account_id, stands.grant_id, stands.ticked) == (None, None, 0)
-    for scope in ("me:read", "activities:write", "no:such"):
+    for scope in ("me:read", "profiles:read me:read", "profiles:read activities:write", "no:such"):
         answer = questboard.post("/oauth/token", grant_type="client_credentials", scope=scope)
         assert answer.get_json()["error"] == "invalid_scope"
 
@@ -158,6 +158,7 @@ def test_t88_an_address_that_is_not_equal_ends_on_a_page(app, world, uri):
 @pytest.mark.parametrize("changes", [
     {"response_type": "token"}, {"response_type": "code token"}, {"response_type": None}, {"response_type": 'co"de'},
     {"scope": "no:such"}, {"scope": "me:read openid"}, {"scope": "activities:write"}, {"scope": "“"},
+    {"scope": "profiles:read me:read activities:write"},
     {"prompt": "none"}, {"prompt": "login"}, {"response_mode": "fragment"}, {"response_mode": "form_post"},
 ])  # fmt: skip
 def test_t90_an_error_returns_to_a_checked_address_and_only_after_the_log_in(app, world, changes):
