@@ -149,7 +149,7 @@ def test_only_a_recent_password_switches_and_only_what_can_be(ctx):
         plugins.switch(site, admin(ctx, NOW - 301), "mine", False, NOW)
     with pytest.raises(NotFound):
         plugins.rehearse(site, "nobody", False)
-    for needed in ("fields", "private_profile"):
+    for needed in ("fields", "private_profile", "managed"):
         with pytest.raises(Refused):
             plugins.rehearse(site, needed, False)
 

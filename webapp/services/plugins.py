@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from policies.errors import Conflict, NotFound, Refused
 from policies.isolation import OVERRUNS
-from policies.manager import BUILTIN_NAMES, ESSENTIAL, PolicyManager
+from policies.manager import BUILTIN_NAMES, PolicyManager
 from policies.terms import ANONYMOUS, PolicyChange, Viewer
 from policies.timeline import unrecorded
 from policies.visibility import Gate
@@ -122,7 +122,7 @@ def _view(
         number=number, name=name, origin=origin, hooks=hooks,
         fields=tuple(field.label for field in manager.fields_of(name)) if name not in BUILTIN_NAMES else (),
         state=state, state_words=STATES[state], shuts=state == "closed" and manager.has_vetoes(name),
-        may_widen=name in manager.may_widen and name not in BUILTIN_NAMES, can_switch=name not in ESSENTIAL,
+        may_widen=name in manager.may_widen and name not in BUILTIN_NAMES, can_switch=name not in BUILTIN_NAMES,
         errors=row.errors if row else 0, overruns=row.overruns if row else 0,
         last_error=row.last_error if row else "", last_at=row.last_at if row else None,
     )  # fmt: skip
@@ -200,8 +200,11 @@ def switch(ctx: Context, session: Session, name: str, on: bool, now: int, *, cou
 def _check(ctx: Context, name: str) -> None:
     if name not in ctx.manager.plugins():
         raise NotFound
-    if name in ESSENTIAL:
-        raise Refused("rule_plugin_is_needed", "This part of the core cannot be switched off.")
+    if name in BUILTIN_NAMES:
+        raise Refused(
+            "rule_plugin_is_needed", "This part of the core is not switched here.",
+            "Who brings another in its place names it in VITRINE_DISABLED_PLUGINS.",
+        )
 
 
 # Failures ------------------------------------------------------------------------------------------------------------
