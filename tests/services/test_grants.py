@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-import pytest
-
 from policies.terms import ALL, Settings, Subject
 from tests.conftest import NOW
 from tests.factories import make_account, make_organization
