@@ -17,8 +17,8 @@ from tests.api.bearers import make_app, make_token
 from tests.api.test_ingest import source_token
 from tests.conftest import NOW
 from tests.factories import make_account
-from tests.twin import reset_limits
 from webapp.api import schemas
+from webapp.ops.twin import reset_limits
 from webapp.services.api_users import KEYS
 from webapp.services.ingest import BATCH
 
