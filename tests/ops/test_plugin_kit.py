@@ -121,7 +121,7 @@ def test_a_package_from_pip_replaces_the_managed_defaults_and_adds_a_field_and_a
     assert done.stdout.splitlines() == [
         "(0, 0) (0, 1) (1, 1) shop-window-helper", "[('shop-window-helper', 'waiting')]",
     ], done.stderr
-    checked = vitrine("plugin", "check", "--fast", "shop_window", cwd=tmp_path, path=str(target), **environ)
+    checked = vitrine("plugin", "check", "shop_window", cwd=tmp_path, path=str(target), **environ)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert vitrine("doctor", cwd=tmp_path, path=str(target), **environ).returncode == 0
 
