@@ -70,3 +70,22 @@ def test_escape_closes_the_menu_and_gives_the_focus_back(browser_page: Any, prof
     }""")
     browser_page.keyboard.press("Escape")
     assert browser_page.locator("details.menu[open]").count() == 0
+
+
+def test_g13_a_first_visit_is_light(browser: Any, profile_url: str) -> None:
+    """45 KB over the wire with the heads of answers: page, style, scripts, icons, banner; pictures of people apart."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    urls: dict[str, str] = {}
+    weights: dict[str, int] = {}
+    network.on("Network.responseReceived", lambda event: urls.update({event["requestId"]: event["response"]["url"]}))
+    network.on("Network.loadingFinished", lambda event: weights.update({
+        urls[event["requestId"]]: event["encodedDataLength"]}))
+    page.goto(profile_url)
+    page.wait_for_load_state("networkidle")
+    context.close()
+    weighed = {url: weight for url, weight in weights.items() if "/avatar/" not in url}
+    assert len(weighed) == 7, weighed
+    assert sum(weighed.values()) <= 45_000, weighed
