@@ -96,6 +96,8 @@ class Context:
             return self._gate
 
     def _compile(self) -> None:
+        if self.db.in_transaction:      # it may have moved the policy: undone, what was read in it never held
+            self.db.after_rollback(self.forget_gate)
         policy_log, head = policy_store.load_log(self.db)
         bits = policy_store.load_field_bits(self.db)
         manager = self.manager.standing_at(plugin_store.load_standing(self.db))
@@ -139,6 +141,6 @@ class Context:
         return self._settings.name or self.site.name
 
     def forget_gate(self) -> None:
-        """A transaction that changed the policy was rolled back: what was compiled in it never held."""
+        """A transaction was rolled back: what was compiled in it may never have held."""
         with self._lock:
             self._gate = None

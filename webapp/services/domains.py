@@ -131,23 +131,19 @@ def check_now(
     found = _open_claim(ctx, organization.id, name, now)
     throttle.take(ctx, now, (throttle.DOMAIN, str(organization.id)))
     finding = domain_proof.look(ctx.site.proving, name, found.secret, method)
-    try:
-        with ctx.db.transaction():
-            ctx.db.link_guard()
-            again = _open_claim(ctx, organization.id, name, now)
-            if again.secret != found.secret or not organization_store.is_there(ctx.db, organization.id):
-                raise NotFound
-            owned = _owner_of(ctx, name) == organization.id
-            misses = 0 if finding.proved else again.misses      # a miss is counted by the daily look only
-            store.note_check(ctx.db, again.id, now, misses, finding.text)
-            if finding.proved and not owned:
-                _verify(ctx, organization.id, name, method, now, session.account_id)
-            elif finding.proved:
-                domain_id = accounts.domain_id_of(ctx.db, name)
-                store.set_method(ctx.db, domain_id, method)
-    except BaseException:
-        ctx.forget_gate()
-        raise
+    with ctx.db.transaction():
+        ctx.db.link_guard()
+        again = _open_claim(ctx, organization.id, name, now)
+        if again.secret != found.secret or not organization_store.is_there(ctx.db, organization.id):
+            raise NotFound
+        owned = _owner_of(ctx, name) == organization.id
+        misses = 0 if finding.proved else again.misses      # a miss is counted by the daily look only
+        store.note_check(ctx.db, again.id, now, misses, finding.text)
+        if finding.proved and not owned:
+            _verify(ctx, organization.id, name, method, now, session.account_id)
+        elif finding.proved:
+            domain_id = accounts.domain_id_of(ctx.db, name)
+            store.set_method(ctx.db, domain_id, method)
     return finding
 
 
@@ -160,17 +156,13 @@ def verify_by_word(ctx: Context, session: Session, organization: Organization, r
         raise NotFound
     account_verbs.require_recent(session, now)
     name = domain_names.parse(raw)
-    try:
-        with ctx.db.transaction():
-            ctx.db.link_guard()
-            if not organization_store.is_there(ctx.db, organization.id):
-                raise NotFound
-            if _owner_of(ctx, name) == organization.id:
-                raise Invalid({"domain": f"{name} is verified already."})
-            _verify(ctx, organization.id, name, "word", now, session.account_id)
-    except BaseException:
-        ctx.forget_gate()
-        raise
+    with ctx.db.transaction():
+        ctx.db.link_guard()
+        if not organization_store.is_there(ctx.db, organization.id):
+            raise NotFound
+        if _owner_of(ctx, name) == organization.id:
+            raise Invalid({"domain": f"{name} is verified already."})
+        _verify(ctx, organization.id, name, "word", now, session.account_id)
     return name
 
 

@@ -69,6 +69,7 @@ def record(ctx: Context, now: int) -> list[str]:
     """
     lines = []
     with ctx.db.transaction():
+        ctx.db.after_rollback(ctx.forget_gate)      # the manager is made anew with it
         ctx.manager = manager = ctx.manager.standing_at(store.load_standing(ctx.db))
         before = policy.load_field_bits(ctx.db)
         bits = policy.add_field_bits(ctx.db, (field.name for field in manager.fields))

@@ -162,13 +162,17 @@ class Database:
             yield
             return
         self.connection()
-        local.depth, local.callbacks = 1, []
+        local.depth, local.callbacks, local.regrets = 1, [], []
         try:
             with self.peewee.atomic("IMMEDIATE") if self.dialect == "sqlite" else self.peewee.atomic():
                 yield
             callbacks = local.callbacks
+        except BaseException:
+            for callback in local.regrets:
+                callback()
+            raise
         finally:
-            local.depth, local.callbacks = 0, []
+            local.depth, local.callbacks, local.regrets = 0, [], []
         for callback in callbacks:
             try:
                 callback()
@@ -181,6 +185,10 @@ class Database:
             self._local.callbacks.append(callback)
         else:
             callback()
+
+    def after_rollback(self, callback: Callable[[], None]) -> None:
+        """Call `callback`, which must not fail, if the outermost transaction is rolled back. Only inside one."""
+        self._local.regrets.append(callback)
 
     def link_guard(self) -> None:
         """Make this transaction the only one that changes link groups (races table of docs/architecture.md).
