@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -114,6 +115,20 @@ def test_retraction_takes_back_what_was_counted(
     assert send({"events": [event(1)]})["created"] == 1
 
 
+@pytest.mark.parametrize("name", [
+    "/a", "//a", "posts//2", "a\u00a0b", "a\u200bb", "a/../b", "..", "a?b#c", "a%2Fb", "a;b", "\ue000",
+])  # fmt: skip
+def test_what_was_taken_can_be_taken_back_whatever_it_is_called(
+    client: FlaskClient, send: Send, token: str, sqlite_ctx: Context, name: str
+) -> None:
+    """And nothing else goes in its place."""
+    others = ["a", "a/b", "b", "posts/2"]
+    send({"events": [event(externalId=one) for one in (name, *others)]})
+    path = f"/api/v1/activities/forum/{quote(name, safe='')}"
+    assert client.delete(path, headers={"Authorization": f"Bearer {token}"}).status_code == 204
+    assert [row[0] for row in sqlite_ctx.db.rows("SELECT external_id FROM activity ORDER BY external_id")] == others
+
+
 # T98 -----------------------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +162,12 @@ def test_t98_an_event_that_cannot_be_is_refused_and_nothing_is_counted(
 ], ids=lambda value: str(value)[:20])  # fmt: skip
 def test_t98_a_body_that_is_no_batch_is_refused(send: Send, body: bytes, status: int) -> None:
     assert send(body, status)["status"] == status
+
+
+def test_t60_a_refusal_repeats_nothing_that_was_sent(send: Send) -> None:
+    for wrong in ({"sally@home.example": 1}, {"kind": "sally@home.example"}, {"title": ["sally@home.example"]},
+                  {"occurredAt": "sally@home.example"}, {"url": "sally@home.example"}):  # fmt: skip
+        assert "home.example" not in json.dumps(send({"events": [event(1, **wrong)]}, 422)), wrong
 
 
 def test_t98_another_kind_of_body_is_refused(send: Send) -> None:

@@ -32,7 +32,7 @@ def test_the_document_is_openapi_3_1_and_names_every_route(app: Flask, client: A
     served = set()
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/v1/"):
-            path = rule.rule.removeprefix("/api/v1").replace("<path:external_id>", "{externalId}").replace(
+            path = rule.rule.removeprefix("/api/v1").replace("<event_id:external_id>", "{externalId}").replace(
                 "<account_id>", "{accountId}").replace("<", "{").replace(">", "}")  # fmt: skip
             served |= {(method, path) for method in rule.methods or () if method not in {"HEAD", "OPTIONS"}}
     assert described == served

@@ -11,6 +11,7 @@ from typing import Any
 import pydantic_core
 from flask import Blueprint, request
 from pydantic import ValidationError
+from werkzeug.routing import BaseConverter
 
 from policies.terms import Event
 from webapp.api import _auth, schemas
@@ -25,6 +26,16 @@ blueprint = Blueprint("ingest", __name__, url_prefix="/api/v1")
 #: A batch of 1,000 events of ordinary length.
 MAX_BODY = 1024 * 1024
 WRITE = "activities:write"
+
+
+class EventId(BaseConverter):
+    """The rest of the path, whatever stands in it: what a source calls an event may begin with a slash."""
+
+    regex = ".+"
+    part_isolating = False
+
+
+blueprint.record_once(lambda state: state.app.url_map.converters.update(event_id=EventId))
 
 
 @blueprint.post("/activities")
@@ -61,13 +72,13 @@ def record() -> Any:
     return written({**counts, "events": results})
 
 
-@blueprint.delete("/activities/<source>/<path:external_id>")
+@blueprint.delete("/activities/<source>/<event_id:external_id>", merge_slashes=False)
 @_auth.token_only
 def retract(source: str, external_id: str) -> Any:
     """Take an event back, with all that was counted from it."""
     if _source() != source:
         return _auth.refusal("This token is of another source.", "invalid_token")
-    if not external_id.isprintable() or len(external_id) > ingest.ID_LIMIT:
+    if not ingest.is_id(external_id):
         return problem(404, "There is no such event.")
     if not ingest.retract_event(_request.context(), source, external_id, _request.now()):
         return problem(404, "There is no such event.")
@@ -100,4 +111,4 @@ def _judge(one: object) -> tuple[Event | None, str]:
 def _id_of(one: object) -> str:
     """What the source called an event that is none, so that it finds it again."""
     name = one.get("externalId") if isinstance(one, dict) else None
-    return name[: ingest.ID_LIMIT] if isinstance(name, str) and name.isprintable() else ""
+    return name if isinstance(name, str) and ingest.is_id(name) else ""

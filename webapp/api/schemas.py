@@ -238,7 +238,9 @@ class People(_Given):
 
 
 def sentence_of(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What is wrong with an event, in words and without its values."""
+    """What is wrong with an event, in words and without anything that was sent (T60)."""
     key = next((str(part) for part in errors[0]["loc"]), "")
+    if errors[0]["type"] == "extra_forbidden":
+        return f"It may hold these keys and no other: {', '.join(ActivityEvent.model_fields)}."
     message = str(errors[0]["msg"]).removeprefix("Value error, ")
     return f"{key or 'The event'}: {message[:1].lower()}{message[1:]}."

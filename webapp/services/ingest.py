@@ -218,10 +218,15 @@ def _short(title: str) -> str:
     return title if len(title) <= TITLE_LIMIT else title[: TITLE_LIMIT - 1].rstrip() + "…"
 
 
+def is_id(text: str) -> bool:
+    """Whether a source may call an event or a person so."""
+    return 0 < len(text) <= ID_LIMIT and not _ANY_CONTROL.search(text)
+
+
 def _problem(event: Event, now: int) -> str:
     """Why an event cannot be taken, or an empty text (T98)."""
     for name, value in (("externalId", event.external_id), ("actor", event.actor)):
-        if not value or len(value) > ID_LIMIT or _ANY_CONTROL.search(value):
+        if not is_id(value):
             return f"{name} is missing, longer than {ID_LIMIT} characters or holds control characters."
     if event.kind not in _KINDS:
         return "This kind of event is not known."
