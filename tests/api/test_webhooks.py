@@ -23,6 +23,8 @@ from tests.twin import Ask as Twin
 from tests.twin import Stock
 from webapp.services import webhook_send, webhooks
 from webapp.services.context import Context, Proving
+from webapp.services.domain_proof import FILE_SECONDS
+from webapp.services.grants import revoke
 from webapp.store import grants
 from webapp.store import webhooks as store
 
@@ -115,6 +117,76 @@ def test_an_organization_app_hears_of_its_members_as_a_colleague_sees_them(ctx: 
     assert events(ctx) == [("profile.changed", "acc-ann")]
     set_columns(db, ann, email="ann2@acme.example", email_key="ann2@acme.example")
     assert events(ctx) == []
+
+
+def test_s84_who_took_the_consent_back_is_told_about_once_more_and_never_again(ctx: Context) -> None:
+    """The last event is the one of an account that is hidden: it does not say that the consent ended."""
+    db = ctx.db
+    app = make_app(db)
+    sally = make_account(db, full_name="Sally", location="Lisbon")
+    consent(ctx, app, sally, "email")
+    hook(ctx, app)
+    revoke(ctx, sally, app, NOW)
+    set_columns(db, sally, location="Porto")
+    assert events(ctx) == [("account.unavailable", "acc-sally")]
+    set_columns(db, sally, location="Braga")
+    assert events(ctx) == []
+    assert db.rows("SELECT account_id FROM webhook_seen") == []
+    consent(ctx, app, sally)
+    assert events(ctx) == []
+    set_columns(db, sally, location="Lisbon")
+    assert events(ctx) == [("profile.changed", "acc-sally")]
+
+
+def test_who_left_the_organization_is_told_about_once_more_and_never_again(ctx: Context) -> None:
+    db = ctx.db
+    ann = make_account(db, "ann", kind="managed", department="Works", full_name="Ann")
+    hook(ctx, make_app(db, "organization", make_organization(db, "acme")))
+    set_columns(db, ann, domain_id=None, email="ann@home.example", email_key="ann@home.example")
+    assert events(ctx) == [("account.unavailable", "acc-ann")]
+    set_columns(db, ann, full_name="Ann Other")
+    assert events(ctx) == []
+
+
+def test_t94_an_app_that_may_not_be_used_is_told_nothing(ctx: Context, zone: Zone, site: Site) -> None:
+    """Switched off, its owner or its organization gone: nothing is noticed and nothing that waits is sent."""
+    db = ctx.db
+    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    sally = make_account(db, full_name="Sally")
+    acme = make_organization(db, "acme")
+    make_account(db, "ann", kind="managed")
+    own, theirs = make_app(db), make_app(db, "organization", acme)
+    consent(ctx, own, sally)
+    hook(ctx, own)
+    hook(ctx, theirs)
+    with db.transaction():
+        for app in (own, theirs):
+            store.add_deliveries(db, app, [(f"key{app}", "profile.changed", "acc-sally")], NOW)
+    db.execute("UPDATE organization SET removed_at = 1")
+    (owner,) = db.row("SELECT owner_id FROM app WHERE id = ?", (own,))  # type: ignore[misc]
+    for ended in ("UPDATE account SET state = 'deactivated', state_at = 1 WHERE id = ?",
+                  "UPDATE app SET disabled_at = 1 WHERE owner_id = ?"):  # fmt: skip
+        db.execute(ended, (owner,))
+        set_columns(db, sally, full_name=f"Sally {len(ended)}")
+        assert webhooks.notice(ctx, NOW) == 0
+        assert webhook_send.send_due(ctx, NOW + 1) == 0
+        db.execute("UPDATE account SET state = 'active', state_at = NULL WHERE id = ?", (owner,))
+    assert site.posted == site.asked == []
+    db.execute("UPDATE app SET disabled_at = NULL")
+    assert webhook_send.send_due(ctx, NOW + 1) == 1
+
+
+def test_an_app_whose_address_hangs_does_not_hold_up_the_others(sqlite_ctx: Context) -> None:
+    ctx, apps = sqlite_ctx, [make_app(sqlite_ctx.db) for _ in range(3)]
+    with ctx.db.transaction():
+        for app, many in zip(apps, (50, 1, 2), strict=True):
+            store.save(ctx.db, app, f"https://{HOST}/", "salt", NOW)
+            store.add_deliveries(ctx.db, app, [(f"{app}-{n}", "profile.changed", f"a{n}") for n in range(many)], NOW)
+    taken = store.claim(ctx.db, NOW, webhook_send.LEASE, webhook_send.LIMIT)
+    assert [one.app_id for one in taken[:5]] == [apps[0], apps[1], apps[2], apps[0], apps[2]]
+    assert len(taken) == webhook_send.LIMIT
+    slowest = 3 + FILE_SECONDS      # the name, the connection
+    assert webhook_send.LIMIT * slowest < webhook_send.LEASE, "no other worker takes what is being sent"
 
 
 def test_t36_a_silent_link_makes_no_event_for_the_silent_account(ctx: Context) -> None:

@@ -24,8 +24,9 @@ from webapp.store.webhooks import Delivery
 
 #: Seconds before each further attempt; after the last one the event is dropped.
 PAUSES = (10, 60, 300, 1800, 7200, 21_600, 43_200, 86_400)
-LEASE = 60
+#: As many deliveries as are taken at once, and seconds that they are nobody else's: longer than all of them can take.
 LIMIT = 20
+LEASE = 300
 
 
 def signing_key(ctx: Context, salt: str) -> str:

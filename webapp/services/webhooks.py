@@ -2,7 +2,7 @@
 
 An app is told about accounts that consented to it, and an organization app about its organization's members, only if
 that app's own view is another than before: views are compared, not versions, so a hidden change tells nothing (T55).
-Closed, deactivated and hidden whole are one event.
+Closed, deactivated, hidden whole and a consent taken back are one event, and after the last of them there is no other.
 """
 
 from __future__ import annotations
@@ -103,14 +103,16 @@ def notice(ctx: Context, now: int) -> int:
 def _tell(ctx: Context, hook: Hook, moved: list[Watched], now: int) -> int:
     seen: list[tuple[int, str, str | None]] = []
     events: list[tuple[str, str, str]] = []
+    over = [account.account_id for account in moved if not account.is_told]
     for account in moved:
-        digest = _digest(ctx, hook, account, now)
+        digest = _digest(ctx, hook, account, now) if account.is_told else None
         seen.append((account.account_id, account.stamp, digest))
         if account.seen is not None and digest != account.digest:
             event = UNAVAILABLE if digest is None else CHANGED
             events.append((secrets.token_hex(16), event, account.public_id))
     with ctx.db.transaction():
         store.save_seen(ctx.db, hook.app_id, seen)
+        store.forget(ctx.db, hook.app_id, over)
         store.add_deliveries(ctx.db, hook.app_id, events, now)
     return len(events)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from webapp.store.database import Database
+from webapp.store.grants import USABLE
 
 
 class Hook(NamedTuple):
@@ -30,6 +31,7 @@ class Watched(NamedTuple):
     ticked: int
     seen: str | None        # the stamp of the last look; None: never looked
     digest: str | None
+    is_told: bool           # consented, or a member of the organization; False: not any more
 
 
 class Delivery(NamedTuple):
@@ -66,8 +68,8 @@ def load(db: Database, app_id: int) -> Hook | None:
 
 
 def load_live(db: Database) -> list[Hook]:
-    """The webhooks of apps that are not switched off."""
-    return [Hook._make(row) for row in db.rows(f"{_HOOK} WHERE a.disabled_at IS NULL ORDER BY h.app_id")]
+    """The webhooks of apps that may be used now."""
+    return [Hook._make(row) for row in db.rows(f"{_HOOK} WHERE{USABLE} ORDER BY h.app_id")]
 
 
 #: Everything that moves an account's record or profile raises a row version of its group, or the policy version.
@@ -78,9 +80,12 @@ _STAMP = (
     " WHERE b.id = COALESCE(a.primary_id, a.id) OR b.primary_id = COALESCE(a.primary_id, a.id)) || ':' ||"
     " COALESCE(g.scopes, '-') || ':' || CAST(COALESCE(g.ticked, 0) AS TEXT)"
 )
+_TOLD = (
+    "(g.id IS NOT NULL OR a.domain_id IN (SELECT id FROM email_domain WHERE organization_id = ?))"
+)
 WATCHED = (
-    f"SELECT * FROM (SELECT a.id, a.public_id, {_STAMP} AS stamp, g.scopes, COALESCE(g.ticked, 0) AS ticked,"
-    " s.stamp AS seen, s.digest FROM account a"
+    f"SELECT * FROM (SELECT a.id, a.public_id, {_STAMP} || ':' || CASE WHEN {_TOLD} THEN 't' ELSE 'n' END AS stamp,"
+    f" g.scopes, COALESCE(g.ticked, 0) AS ticked, s.stamp AS seen, s.digest, {_TOLD} FROM account a"
     " LEFT JOIN app_grant g ON g.account_id = a.id AND g.app_id = ?"
     " LEFT JOIN webhook_seen s ON s.account_id = a.id AND s.app_id = ?"
     " WHERE a.id IN (SELECT account_id FROM app_grant WHERE app_id = ? UNION SELECT account_id FROM webhook_seen"
@@ -91,9 +96,17 @@ WATCHED = (
 
 def load_moved(db: Database, hook: Hook, limit: int) -> list[Watched]:
     """Accounts an app is told about of which anything moved since its last look: those that consented, and of an
-    organization app its members. One statement."""
-    numbers = (hook.app_id,) * 4
-    return [Watched._make(row) for row in db.rows(WATCHED, (*numbers, hook.organization_id or 0, limit))]
+    organization app its members; those also that did or were, once more. One statement."""
+    organization = hook.organization_id or 0
+    params = (organization, organization, *(hook.app_id,) * 4, organization, limit)
+    return [Watched._make((*row[:-1], bool(row[-1]))) for row in db.rows(WATCHED, params)]
+
+
+def forget(db: Database, app_id: int, account_ids: Sequence[int]) -> None:
+    """The app is not told about these accounts any more. Inside a transaction."""
+    db.executemany(
+        "DELETE FROM webhook_seen WHERE app_id = ? AND account_id = ?", [(app_id, number) for number in account_ids]
+    )
 
 
 def save_seen(db: Database, app_id: int, rows: Sequence[tuple[int, str, str | None]]) -> None:
@@ -117,11 +130,18 @@ def add_deliveries(db: Database, app_id: int, rows: Sequence[tuple[str, str, str
     )
 
 
+#: Of every app one before a second of any, so that an app whose address hangs holds up its own alone.
+_DUE = (
+    "SELECT id FROM (SELECT d.id, d.due_at, ROW_NUMBER() OVER (PARTITION BY d.app_id ORDER BY d.due_at, d.id) AS turn"
+    f" FROM webhook_delivery d JOIN app a ON a.id = d.app_id WHERE d.due_at <= ? AND{USABLE}) w"
+    " ORDER BY turn, due_at, id LIMIT ?"
+)
+
+
 def claim(db: Database, now: int, lease: int, limit: int) -> list[Delivery]:
-    """Take due deliveries for `lease` seconds, so that two workers never send the same one."""
+    """Take due deliveries of apps that may be used for `lease` seconds, so that two workers never send the same one."""
     claimed = []
-    due = db.rows("SELECT id FROM webhook_delivery WHERE due_at <= ? ORDER BY due_at, id LIMIT ?", (now, limit))
-    for (number,) in due:
+    for (number,) in db.rows(_DUE, (now, limit)):
         row = db.execute(
             "UPDATE webhook_delivery SET due_at = ?, attempts = attempts + 1 WHERE id = ? AND due_at <= ?"
             " RETURNING id, app_id, key, event, public_id, created_at, attempts",
