@@ -9,7 +9,7 @@ demo: $(STAMP)
 	$(BIN)/vitrine demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 long: $(STAMP)
 	$(BIN)/python -m pytest -m long --timeout 7200
