@@ -15,6 +15,7 @@ from tests.plugged import plug, plugin
 from webapp.services import awards, plugins, profiles
 from webapp.services.sessions import Session
 from webapp.services.views import ProfileView
+from webapp.store import awards as store
 
 
 def met(facts: Facts) -> bool:
@@ -198,6 +199,35 @@ def test_the_worker_goes_on_where_it_was_and_shows_how_far_it_is(site, session, 
     awards.work(site, NOW)
     found = rule_of(site, "ten-answers")
     assert (found.run.is_done, found.run.gained, found.holders) == (True, 7, 7)
+
+
+def test_a_worker_in_the_middle_of_a_run_does_not_bring_it_back_to_life(site, session, monkeypatch):
+    """The admin ends it, or another process goes on with it, while a batch is on its way."""
+    monkeypatch.setattr(awards, "BATCH", 2)
+    monkeypatch.setattr(awards, "AT_ONCE", 0)
+    for number in range(5):
+        make_account(site.db, f"member{number}", answers=12)
+    awards.rehearse(site, session, "ten-answers", NOW)
+    slow = store.load_unfinished(site.db)[0]
+    assert awards._step(site, slow, NOW).done == 2
+    other = awards._step(site, slow, NOW)
+    assert (other.done, other.gained) == (2, rule_of(site, "ten-answers").rehearsal.gained), "counted once"
+    awards.rehearse(site, session, "ten-answers", NOW)
+    assert awards._step(site, other, NOW).finished_at is not None
+    assert [run.id for run in store.load_unfinished(site.db)] == [slow.id + 1]
+
+
+def test_t69_an_account_that_is_deleted_while_the_rule_is_asked_gets_no_badge(ctx, session):
+    def meets(facts: Facts) -> bool:
+        ctx.db.execute("UPDATE account SET state = 'deleted' WHERE handle = 'sally'")
+        return True
+
+    site = plug(ctx, ("mine", plugin(register_badge_rules=lambda: (BadgeRule("all", "All", meets=meets),))))
+    begin(site, session, "all")
+    make_account(site.db)
+    awards.nightly(site, NOW)
+    awards.work(site, NOW)
+    assert site.db.rows("SELECT a.handle FROM held h JOIN account a ON a.id = h.account_id") == [("root",)]
 
 
 def test_d14_a_rule_that_fails_gives_and_takes_nothing(ctx, session):

@@ -183,15 +183,23 @@ def work(ctx: Context, now: int, batches: int = TURN) -> None:
 
 
 def _step(ctx: Context, run: Run, now: int) -> Run:
-    """One batch, in one transaction. A rule that is gone ends its run."""
+    """One batch: the rule is asked first, its answers are written in one transaction. A rule that is gone ends its run.
+
+    A run that was ended, or went on elsewhere, in between is left as it is. Under the link guard, so that no account of
+    the batch is deleted meanwhile and a deletion, which touches other accounts too, takes its turn.
+    """
+    gate = ctx.gate()
+    rule = ctx.manager.badge_rules.get(run.rule)
+    doers = [] if rule is None else store.load_doers(ctx.db, run.rule, run.last_id, run.upto_id, BATCH)
+    asked = [(doer, met_at(ctx, gate, rule, doer, now)) for doer in doers if rule is not None]
     with ctx.db.transaction():
-        gate = ctx.gate()
-        rule = ctx.manager.badge_rules.get(run.rule)
-        doers = [] if rule is None else store.load_doers(ctx.db, run.rule, run.last_id, run.upto_id, BATCH)
+        ctx.db.link_guard()
+        there = store.load_run(ctx.db, run.id)
+        if there is None or there.finished_at is not None or there.last_id != run.last_id:
+            return there or run._replace(finished_at=now)
         gained = lost = failed = 0
-        for doer in doers:
+        for doer, at in asked:
             assert rule is not None
-            at = met_at(ctx, gate, rule, doer, now)
             failed += at is None
             if at and not doer.has and not doer.is_revoked:
                 gained += run.mode == "rehearsal" or _give(ctx, run, rule, doer, at, now)

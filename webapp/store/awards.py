@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from policies.terms import State
 from webapp.store.database import Database, marks
+from webapp.store.ingest import COUNTERS
 from webapp.store.lists import padded
 
-COUNTERS = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos")
 _ALIVE = (State.ACTIVE.value, State.UNCLAIMED.value)
 _RUN = "id, rule, mode, last_id, upto_id, done, total, gained, lost, failed, started_at, finished_at"
 
@@ -74,11 +74,13 @@ def load_doers(db: Database, rule: str, after: int, upto: int, limit: int) -> li
 
 
 def give(db: Database, account_id: int, rule: str, title: str, at: int) -> bool:
-    """Give the badge; False if the account has it already."""
+    """Give the badge; False if the account has it already, may not get it, or is no more."""
     cursor = db.execute(
-        "INSERT INTO held(account_id, kind, item, title, url, at, events, retired) VALUES (?,'badge',?,?,'',?,1,?)"
+        "INSERT INTO held(account_id, kind, item, title, url, at, events, retired)"
+        " SELECT id, 'badge', ?, ?, '', ?, 1, ? FROM account WHERE id = ? AND state IN (?, ?)"
+        " AND NOT EXISTS (SELECT 1 FROM badge_revoked r WHERE r.account_id = account.id AND r.rule = ?)"
         " ON CONFLICT (account_id, kind, item) DO NOTHING",
-        (account_id, f"rule:{rule}", title, at, False),
+        (f"rule:{rule}", title, at, False, account_id, *_ALIVE, rule),
     )
     return _touched(db, account_id, cursor.rowcount)
 
@@ -136,6 +138,13 @@ def start_run(db: Database, rule: str, mode: str, now: int) -> int:
 def load_unfinished(db: Database) -> list[Run]:
     """The runs that the worker has to go on with, oldest first."""
     return [Run._make(row) for row in db.rows(f"SELECT {_RUN} FROM badge_run WHERE finished_at IS NULL ORDER BY id")]
+
+
+def load_run(db: Database, run_id: int) -> Run | None:
+    """A run, kept as it is until the transaction ends."""
+    lock = " FOR UPDATE" if db.dialect == "postgresql" else ""
+    row = db.row(f"SELECT {_RUN} FROM badge_run WHERE id = ?{lock}", (run_id,))
+    return None if row is None else Run._make(row)
 
 
 def load_latest(db: Database, modes: Sequence[str]) -> dict[str, Run]:
