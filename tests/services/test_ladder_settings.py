@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from policies.errors import Conflict, Invalid
+from policies.manager import PolicyManager
 from policies.terms import ANONYMOUS, ActivityKind, Area, Event
 from tests.conftest import NOW
 from tests.factories import link, make_account
+from tests.services.test_oauth_races import at_once
 from webapp.ops.doctor import examine
 from webapp.services import badges, ingest, ladder_rehearsal, ladder_settings, profiles, sessions
 from webapp.services.context import Context
@@ -177,3 +181,29 @@ def test_there_is_always_a_first_level(sqlite_ctx: Context) -> None:
     form = {name: value for name, value in form_of(sqlite_ctx).items() if not name.startswith(("at-", "level-"))}
     with pytest.raises(Invalid):
         ladder_settings.read_form(sqlite_ctx, form)
+
+
+def test_s69_a_batch_on_its_way_while_the_ladder_changes_is_dated_by_the_new_one(ctx, boss):
+    """On PostgreSQL the batch is not seen by the change before it commits, so the change waits for it."""
+    member(ctx, "ann", 2)
+    elsewhere, counted, go_on = Context(ctx.db, PolicyManager(), ctx.site), threading.Event(), threading.Event()
+    more = [Event(f"late{n}", "ann", ActivityKind.ANSWER, NOW - 500 + n) for n in range(3)]
+
+    def batch() -> None:
+        with ctx.db.transaction():
+            ingest.record_events(elsewhere, "forum", more, NOW)
+            counted.set()
+            go_on.wait(10)
+
+    def change() -> None:
+        counted.wait(10)
+        apply(ctx, boss, ladder_answers="4")
+
+    def let_go() -> None:
+        counted.wait(10)
+        time.sleep(0.5)
+        go_on.set()
+
+    at_once(ctx, batch, change, let_go)
+    assert shelf(ctx, "ann") == [(4, NOW - 499)]
+    assert list(examine(ctx)) == []

@@ -18,7 +18,7 @@ from webapp.services import counting, site_tables, texts, totals
 from webapp.services.context import Context
 from webapp.services.sessions import Session
 from webapp.services.site_tables import SiteSettings
-from webapp.store import audit, policy
+from webapp.store import audit, closing, policy
 from webapp.store import ladders as store
 from webapp.store import site_settings as setting_store
 
@@ -154,6 +154,7 @@ def apply(ctx: Context, session: Session, after: Tables, mark: str, now: int) ->
     own_points = {m: worth for m, worth in after.points.items() if plain.points[m] != worth}
     own_levels = [] if tuple(plain.levels) == after.levels else [[rung.at, rung.name] for rung in after.levels]
     with ctx.db.transaction():
+        closing.lock_sources(ctx.db)        # a batch on its way dates milestones by the ladders that it began with
         policy.take_version(ctx.db)         # whoever else saves waits here
         before = over_plugins(ctx, site_tables.load(ctx.db))
         if mark != mark_of(before, after):
