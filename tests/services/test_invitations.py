@@ -11,7 +11,7 @@ from policies.errors import Invalid, NotFound, Refused
 from tests.conftest import NOW
 from tests.services.linkers import log_in, mails, member
 from tests.services.orgs import admin_of, events, organization, site_admin
-from webapp.services import admins, invitations, organizations
+from webapp.services import admins, closing, invitations, organizations
 from webapp.services.tokens import LinkGone
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -136,3 +136,18 @@ def test_invitations_are_capped_and_whether_there_is_an_account_is_not_told(ctx,
         invitations.invite(ctx, boss, acme, "more@home.example", NOW)
     with pytest.raises(Invalid):
         invitations.invite(ctx, boss, acme, "no address", NOW)
+
+
+def test_an_admin_whose_rights_end_has_no_way_back_by_an_invitation_of_their_own(ctx, acme):
+    """Removed or deactivated: what they sent and nobody accepted ends; what others sent goes on."""
+    boss, eve, mel = (admin_of(ctx, acme, handle) for handle in ("boss", "eve", "mel"))
+    tokens = {
+        who.handle: invite(ctx, acme, f"{who.handle}2@home.example", by=who) for who in (boss, eve, mel)
+    }
+    organizations.remove_admin(ctx, boss, acme, "eve", NOW)
+    closing.deactivate(ctx, mel.account_id, NOW, by=site_admin(ctx, "r2").account_id)
+    for handle in ("eve", "mel"):
+        with pytest.raises(LinkGone):
+            invitations.open_token(ctx, tokens[handle], NOW)
+    assert invitations.open_token(ctx, tokens["boss"], NOW)
+    assert [row.email for row in invitations.list_invitations(ctx, acme.id, NOW)] == ["boss2@home.example"]

@@ -8,7 +8,7 @@ from tests.services.orgs import admin_of, at_domain, kind, organization, site_ad
 from tests.services.test_invitations import invite
 from tests.services.test_oauth_races import at_once
 from webapp.ops.doctor import examine
-from webapp.services import admins, domains, invitations
+from webapp.services import admins, domains, invitations, organizations
 from webapp.services.tokens import LinkGone
 
 ROUNDS = 4
@@ -18,7 +18,7 @@ def said(call):
     """What a call came to: its value, or the name of the error it may raise."""
     try:
         return call() or "done"
-    except (LinkGone, domains.Invalid, domains.NotFound) as error:
+    except (LinkGone, domains.Invalid, domains.NotFound, organizations.Refused) as error:
         return type(error).__name__
 
 
@@ -74,3 +74,15 @@ def test_an_account_made_while_its_domain_is_verified_is_managed(ctx):
         )[1]
         assert kind(ctx, made) == "managed"
     assert list(examine(ctx)) == []
+
+
+def test_two_admins_who_remove_each_other_at_once_leave_one(ctx):
+    acme = organization(ctx)
+    for number in range(ROUNDS):
+        ann, bea = (admin_of(ctx, acme, f"{name}{number}") for name in ("ann", "bea"))
+        results = at_once(ctx, *[
+            lambda who=who, other=other: said(lambda: organizations.remove_admin(ctx, who, acme, other.handle, NOW))
+            for who, other in ((ann, bea), (bea, ann))
+        ])  # fmt: skip
+        assert sorted(results) == ["Refused", "done"]
+        ctx.db.execute("DELETE FROM membership")

@@ -17,7 +17,7 @@ from webapp.services.context import Context
 from webapp.services.erasing import delete_due
 from webapp.services.returning import cancel_deletion
 from webapp.services.sessions import Session
-from webapp.store import audit, closing, links, proofs
+from webapp.store import audit, closing, invitations, links, proofs
 from webapp.store import sessions as session_store
 from webapp.store.closing import Standing
 from webapp.store.profiles import Group
@@ -108,6 +108,7 @@ def _shut(ctx: Context, group: Group, account_id: int, now: int) -> None:
     """Nobody is logged in to it, nothing mailed or pending works, and every page and list shows its new state."""
     session_store.end_of_account(ctx.db, account_id)
     proofs.cancel_for_account(ctx.db, account_id)
+    invitations.revoke_of(ctx.db, account_id, now)
     grants.revoke_all_of(ctx, account_id, now)
     for one in group.ids:
         if one != account_id:

@@ -170,12 +170,14 @@ def open_page(ctx: Context, session: Session, organization: Organization, now: i
 
 
 def remove_admin(ctx: Context, session: Session, organization: Organization, handle: str, now: int) -> None:
-    """Take somebody's rights, or lay down one's own; the last admin's only by a site admin.
+    """Take somebody's rights, or lay down one's own; the last admin's only by a site admin. The invitations that they
+    sent and nobody accepted end with them.
 
     Errors: NotFound, Refused (rule_recent_password, rule_last_admin).
     """
     account_verbs.require_recent(session, now)
     with ctx.db.transaction():
+        store.lock(ctx.db, organization.id)     # two admins who remove each other take turns
         rows = store.load_admins(ctx.db, organization.id)
         found = next((row for row in rows if row.handle == handle), None)
         if found is None or not store.remove_admin(ctx.db, organization.id, found.account_id):
@@ -184,6 +186,7 @@ def remove_admin(ctx: Context, session: Session, organization: Organization, han
             raise Refused(
                 "rule_last_admin", "An organization keeps at least one admin.", "Invite somebody else first."
             )
+        invitation_store.revoke_of(ctx.db, found.account_id, now, organization_id=organization.id)   # no way back
         audit.record(
             ctx.db, "organization:admin_remove", now, actor_id=session.account_id, subject_id=found.account_id,
             organization_id=organization.id,

@@ -74,6 +74,16 @@ def revoke(db: Database, organization_id: int, now: int, *, invitation_id: int =
     return int(cursor.rowcount)
 
 
+def revoke_of(db: Database, account_id: int, now: int, *, organization_id: int = 0) -> int:
+    """End what an account sent and waits, to one organization or to all (0); how many."""
+    cursor = db.execute(
+        "UPDATE invitation SET revoked_at = ? WHERE invited_by = ? AND accepted_at IS NULL AND revoked_at IS NULL"
+        " AND (organization_id = ? OR ? = 0)",
+        (now, account_id, organization_id, organization_id),
+    )
+    return int(cursor.rowcount)
+
+
 def sweep(db: Database, before: int) -> None:
     """Forget invitations that ended long ago."""
     db.execute("DELETE FROM invitation WHERE expires_at < ?", (before,))

@@ -70,6 +70,12 @@ def remove(db: Database, organization_id: int, now: int) -> bool:
     return bool(cursor.rowcount == 1)
 
 
+def lock(db: Database, organization_id: int) -> None:
+    """Nobody else changes who administers it until the transaction ends."""
+    if db.dialect == "postgresql":
+        db.rows("SELECT id FROM organization WHERE id = ? FOR NO KEY UPDATE", (organization_id,))
+
+
 def is_there(db: Database, organization_id: int) -> bool:
     return db.row("SELECT 1 FROM organization WHERE id = ? AND removed_at IS NULL", (organization_id,)) is not None
 
