@@ -299,6 +299,23 @@ def test_t96_introspection_is_of_own_tokens_and_tells_no_secret(app, world):
     assert questboard.post("/oauth/introspect").get_json()["error"] == "invalid_request"
 
 
+def test_a_scope_that_the_app_gave_up_is_in_no_answer_and_refreshing_goes_on(app, world):
+    db, sally, app_id = world
+    questboard = AppServer(app)
+    made = questboard.exchange(Browser(app, sally).code()).get_json()
+    db.execute("UPDATE app SET scopes = 'profiles:read' WHERE id = ?", (app_id,))
+    told = questboard.post("/oauth/introspect", token=made["access_token"]).get_json()
+    assert (told["scope"], "sub" in told) == ("profiles:read", False)
+    assert questboard.refresh(made["refresh_token"], scope="me:read").get_json()["error"] == "invalid_scope"
+    again = questboard.refresh(made["refresh_token"]).get_json()
+    assert again["scope"] == "profiles:read"
+    db.execute("UPDATE app SET scopes = 'me:read' WHERE id = ?", (app_id,))
+    narrower = questboard.refresh(again["refresh_token"]).get_json()
+    assert narrower["scope"] == "me:read", "of the consent, what the app still may"
+    db.execute("UPDATE app SET scopes = '', source_id = NULL WHERE id = ?", (app_id,))
+    assert questboard.refresh(narrower["refresh_token"]).get_json()["error"] == "invalid_grant"
+
+
 def test_a_token_given_back_is_dead_and_only_its_own_client_can(app, world):
     db, sally, _ = world
     make_app(db, sally, "Thief")

@@ -249,7 +249,7 @@ def test_a_refused_webhook_is_sent_again_with_growing_pauses_and_then_dropped(
 
 @pytest.mark.parametrize("target", [
     "127.0.0.1", "10.0.0.7", "169.254.169.254", "192.168.1.1", "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "fe80::1",
-    "::ffff:7f00:1", "64:ff9b::7f00:1", "224.0.0.1",
+    "fec0::1", "::ffff:7f00:1", "64:ff9b::7f00:1", "224.0.0.1",
 ])  # fmt: skip
 def test_t76_no_private_address_is_connected_to(sqlite_ctx: Context, zone: Zone, site: Site, target: str) -> None:
     """Also where a public address stands beside it: the name could lead to either."""

@@ -163,7 +163,7 @@ def is_open(proving: Proving, address: Address) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
             return is_open(proving, inner)
-        if address in _NAT64 or address.teredo is not None:
+        if address in _NAT64 or address.teredo is not None or address.is_site_local:
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

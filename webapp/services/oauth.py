@@ -118,7 +118,8 @@ def open_refresh(ctx: Context, client: Client, refresh: str, now: int) -> Token 
             store.lock(ctx.db, found.grant_id or 0)
             _kill(ctx, found.family_id, client, now, found.account_id)
             return None
-    return found
+    found = _today(client, found)
+    return found if found.family_scopes else None
 
 
 def rotate(ctx: Context, client: Client, refresh: str, scopes: str, access: str, new: str, now: int) -> int | None:
@@ -147,7 +148,7 @@ def issue_own(ctx: Context, client: Client, scopes: str, access: str, now: int) 
 def open_token(ctx: Context, client: Client, token: str, now: int) -> Token | None:
     """A live token of this client, for revocation and introspection; never another client's (T96)."""
     found = store.find_token(ctx.db, tokens.digest(token), client.id, now) if len(token) <= 100 else None
-    return None if found is None or found.used else found
+    return None if found is None or found.used else _today(client, found)
 
 
 def end_token(ctx: Context, client: Client, token: str, now: int) -> None:
@@ -169,6 +170,14 @@ def subject_of(ctx: Context, token: Token) -> str | None:
     if token.account_id is None or "me:read" not in token.scopes.split():
         return None
     return store.public_id(ctx.db, token.account_id)
+
+
+def _today(client: Client, token: Token) -> Token:
+    """The token with what the app may still have: its owner may have given a scope up."""
+    def cut(scopes: str) -> str:
+        return " ".join([one for one in scopes.split() if one in client.scopes])
+
+    return token._replace(scopes=cut(token.scopes), family_scopes=cut(token.family_scopes))
 
 
 def _add_pair(ctx: Context, family: int, scopes: str, all_scopes: str, access: str, refresh: str, now: int,
