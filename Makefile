@@ -12,7 +12,8 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 long: $(STAMP)
-	$(BIN)/python -m pytest -m long --timeout 7200
+	$(BIN)/python -m pytest -m 'long and not timing' -n auto --dist worksteal --timeout 7200
+	$(BIN)/python -m pytest -m 'long and timing' --timeout 7200
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

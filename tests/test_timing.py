@@ -20,6 +20,8 @@ from tests.services.people import choose, did
 from webapp.services import passwords
 from webapp.store.database import Database
 
+pytestmark = [pytest.mark.long, pytest.mark.timing]
+
 PAIRS = 300
 WARM_UP = 20
 HIDDEN = ("location", "bio", "links", "products", "stats", "badges", "groups", "kudos", "activity")
@@ -77,7 +79,6 @@ def _id(db: Database, handle: str) -> int:
 KNOWN = pytest.mark.xfail(reason="a linked page drawn anew takes 0.06 ms longer: AUC above 0.6", strict=False)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("case", "is_drawn_anew"),
     [
@@ -111,7 +112,6 @@ def test_t61_what_a_page_hides_does_not_change_how_long_it_takes(
     assert_alike(case, took[pair[0]][WARM_UP:], took[pair[1]][WARM_UP:])
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("url", "form"),
     [("/login", {"password": "wrong horse"}), ("/reset", {}), ("/login/link", {}), ("/signup", {"name": "Somebody"})],
