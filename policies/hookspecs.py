@@ -90,7 +90,8 @@ def register_sources() -> Sequence[SourceInfo]:  # type: ignore[empty-body]
     """The sources this plugin reads: name, label, area, a reader of dumps and a receiver of webhooks if it has them.
 
     Names are unique. Webhooks arrive at `/hooks/<name>` once the operator has set the secret that they are signed with
-    (`VITRINE_HOOK_SECRET_<NAME>`); the plugin gets bytes and headers and answers events, nothing else.
+    (`VITRINE_HOOK_SECRET_<NAME>`); the plugin gets bytes and headers and answers what they tell, nothing else: events,
+    retractions, and addresses of actors. One webhook is taken in once, also where it is replayed after a retraction.
     """
 
 

@@ -20,7 +20,21 @@ from policies.errors import ConfigError
 from policies.extending import BadgeRule, Facts, Metric, Standing
 from policies.isolation import FAILED, Isolation, Nonsense, PluginErrors
 from policies.sections import SectionData, check_name, check_section
-from policies.terms import ALL, BadSignature, Event, Field, Kind, Level, Question, Rung, SourceInfo, Veto
+from policies.terms import (
+    ALL,
+    BadSignature,
+    Event,
+    Field,
+    Kind,
+    Level,
+    Person,
+    Question,
+    Retraction,
+    Rung,
+    SourceInfo,
+    Told,
+    Veto,
+)
 from policies.timeline import Base, Cells
 
 __all__ = ["PluginErrors", "PolicyManager"]
@@ -178,12 +192,12 @@ class PolicyManager:
         answer = self.isolation.ask(plugin, f"badge rule {key}", "rule", _truth, rule.meets or _never, facts)
         return None if answer is FAILED else answer
 
-    def receive(self, source: SourceInfo, body: bytes, headers: Mapping[str, str], secret: str) -> list[Event] | None:
-        """The events of a webhook; None where the plugin failed. Errors: BadSignature and ValueError, its answers."""
+    def receive(self, source: SourceInfo, body: bytes, headers: Mapping[str, str], secret: str) -> list[Told] | None:
+        """What a webhook tells; None where the plugin failed. Errors: BadSignature and ValueError, its answers."""
         if source.receive is None:
             return None
         plugin = self.tables.source_plugins[source.name]
-        answer = self.isolation.ask(plugin, f"webhook of {source.name}", "webhook", _events, source.receive, body,
+        answer = self.isolation.ask(plugin, f"webhook of {source.name}", "webhook", _told, source.receive, body,
                                     headers, secret, passing=(BadSignature, ValueError))
         return None if answer is FAILED else answer
 
@@ -335,13 +349,20 @@ def _truth(answer: Any) -> bool:
     return answer
 
 
-def _events(answer: Any) -> list[Event]:
+def _told(answer: Any) -> list[Told]:
     if not isinstance(answer, (tuple, list)) or len(answer) > _HOOK_CALLS_MAX:
         raise Nonsense(f"up to {_HOOK_CALLS_MAX} events were expected")
-    for event in answer:
-        if type(event) is not Event or type(event.occurred_at) is not int or not isinstance(event.kind, str):
-            raise Nonsense("an Event was expected")
-        for text in (event.external_id, event.actor, event.object, event.title, event.url, event.by):
+    for one in answer:
+        texts: tuple[Any, ...]
+        if type(one) is Event and type(one.occurred_at) is int and isinstance(one.kind, str):
+            texts = one.external_id, one.actor, one.object, one.title, one.url, one.by, one.email
+        elif type(one) is Retraction and type(one.for_good) is bool:
+            texts = (one.external_id,)
+        elif type(one) is Person:
+            texts = one.actor, one.email
+        else:
+            raise Nonsense("an Event, Retraction or Person was expected")
+        for text in texts:
             if type(text) is not str or (not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text)):
                 raise Nonsense("an Event of texts was expected")
     return list(answer)

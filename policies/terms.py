@@ -266,7 +266,11 @@ class ActivityKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody a source knows, by its own `actor`; `network` joins one person's actors across sites, if known."""
+    """Somebody a source knows, by its own `actor`; `network` joins one person's actors across sites, if known.
+
+    `email`: the address that the source knows this actor by. It is shown to nobody; whoever proves that address is
+    offered what this actor did (D21). A webhook's Person tells of the address alone: it raises nobody.
+    """
 
     actor: str
     name: str
@@ -276,6 +280,7 @@ class Person:
     website: str = ""
     joined_at: int | None = None
     network: str | None = None
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +288,7 @@ class Event:
     """One thing that happened at a source. `occurred_at` in unix seconds UTC.
 
     `external_id` is unique within the source. `object`: stable identity of the course, certification, designation,
-    group, event or post; `by`: the giver's actor.
+    group, event or post; `by`: the giver's actor; `email`: the actor's address, as in Person.
     """
 
     external_id: str
@@ -294,6 +299,18 @@ class Event:
     title: str = ""
     url: str = ""
     by: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """Takes the event of that `external_id` back, with all that was counted from it.
+
+    `for_good`: it is not taken again either, also where it comes later than this.
+    """
+
+    external_id: str
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,16 +321,18 @@ class Skipped:
 
 
 #: Reads a dump: (folder, site) -> people and events, streamed, every person before the first event that names them.
-Reader = Callable[[Path, str], Iterable[Person | Event | Skipped]]
+Reader = Callable[[Path, str], Iterable[Person | Event | Retraction | Skipped]]
 
 
 class BadSignature(Exception):
     """A webhook is not signed as its source signs: nothing of it is taken."""
 
 
-#: Reads a webhook: (body, headers with names in lower case, the secret shared with the source) -> events. It verifies
-#: the signature first and raises BadSignature; for a body that makes no sense it raises ValueError.
-Receiver = Callable[[bytes, Mapping[str, str], str], Collection[Event]]
+#: What a webhook may tell.
+Told = Event | Retraction | Person
+#: Reads a webhook: (body, headers with names in lower case, the secret shared with the source) -> what it tells. It
+#: verifies the signature first and raises BadSignature; for a body that makes no sense it raises ValueError.
+Receiver = Callable[[bytes, Mapping[str, str], str], Collection[Told]]
 
 
 @dataclass(frozen=True, slots=True)

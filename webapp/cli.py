@@ -135,11 +135,11 @@ def migrate(direction: str, target: str | None) -> None:
 
 @verb("import", cls=Verb)
 @click.argument("source")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DUMP", type=click.Path(exists=True, path_type=Path))
 @click.option("--site", required=True, help="Host name of the site the dump is of, e.g. bicycles.stackexchange.com.")
 @click.option("--link-network", is_flag=True, help="Link accounts of one network account across sites.")
 def import_(source: str, folder: Path, site: str, link_network: bool) -> None:
-    """Import people and activity from a dump folder of SOURCE (stackexchange, csv, or what a plugin brings).
+    """Import people and activity from a dump of SOURCE: a folder (stackexchange, csv), a file (xapi).
 
     Importing again adds nothing.
     """

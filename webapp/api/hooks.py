@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, abort, request
 
 from policies.errors import Invalid, Refused
 from webapp.pages import _request, guards
@@ -20,6 +20,8 @@ blueprint = Blueprint("hooks", __name__)
 @limiter.limit("1200/minute")
 def receive_hook(source: str) -> Any:
     """Take in what a source sends. 200 with counts; 401 unsigned; 404 no such source; 413 too big; 422 nonsense."""
+    if (request.content_length or 0) > source_hooks.LIMIT:     # sizes first, whoever sends
+        abort(413)
     context = _request.context()
     source_hooks.find(context, source)      # before anything of the body is read
     request.max_content_length = source_hooks.LIMIT

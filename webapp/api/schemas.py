@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from policies.terms import ActivityKind
 from policies.terms import Event as Happened
-from webapp.services.ingest import BATCH, ID_LIMIT, OBJECT_LIMIT, URL_LIMIT
+from webapp.services.ingest import BATCH, EMAIL_LIMIT, ID_LIMIT, OBJECT_LIMIT, URL_LIMIT
 
 #: Marks that a browser would take for HTML; a title is plain text (T98).
 _TAG = re.compile(r"<[a-zA-Z/!?][^>]*>")
@@ -73,12 +73,13 @@ class ActivityEvent(_Taken):
     title: Annotated[str, AfterValidator(_no_markup)] = Field("", max_length=1000, description="Plain text.")
     url: str = Field("", max_length=URL_LIMIT, description="http or https.")
     by: str = Field("", max_length=ID_LIMIT, description="The giver's actor, of likes and kudos.")
+    email: str = Field("", max_length=EMAIL_LIMIT, description="The actor's address as the source knows it: shown to nobody; whoever proves it is offered the actor.")  # noqa: E501
 
     def happened(self) -> Happened:
         """The event as the services take it."""
         return Happened(
             self.externalId, self.actor, ActivityKind(self.kind), seconds(self.occurredAt), self.object, self.title,
-            self.url, self.by,
+            self.url, self.by, self.email,
         )  # fmt: skip
 
 

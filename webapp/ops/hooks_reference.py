@@ -10,9 +10,9 @@ from policies.manager import REACTIONS
 
 _TYPES = (
     terms.Field, terms.Level, terms.Kind, terms.Veto, terms.PrivateVeto, terms.Question, terms.Relation, terms.Rung,
-    terms.SourceInfo, terms.Person, terms.Event, terms.Skipped, extending.Facts, extending.Holding, extending.Metric,
-    extending.NameRule, extending.BadgeRule, sections.Text, sections.List, sections.Tiles, sections.Entry,
-    sections.Stats, sections.Stat, sections.Table,
+    terms.SourceInfo, terms.Person, terms.Event, terms.Retraction, terms.Skipped,
+    extending.Facts, extending.Holding, extending.Metric, extending.NameRule, extending.BadgeRule,
+    sections.Text, sections.List, sections.Tiles, sections.Entry, sections.Stats, sections.Stat, sections.Table,
 )  # fmt: skip
 
 HEAD = """\

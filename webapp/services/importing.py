@@ -14,11 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from policies.errors import ConfigError, Invalid
-from policies.terms import Event, Person, Skipped, SourceInfo, State
+from policies.terms import Event, Person, Retraction, Skipped, SourceInfo, State
 from webapp.services import handles, links, people_index, tokens
 from webapp.services.context import Context
 from webapp.services.imported import bio_of, line_of, name_of
-from webapp.services.ingest import BATCH, Result, attach_identity, record_events, register_source
+from webapp.services.ingest import (
+    BATCH,
+    Result,
+    attach_identity,
+    note_addresses,
+    record_events,
+    register_source,
+    retract_event,
+)
 from webapp.services.link_operator import link_by_operator
 from webapp.store import accounts, audit, identities
 from webapp.store import ingest as store
@@ -102,7 +110,7 @@ class _Import:
                 continue
             if isinstance(item, Person):
                 people += 1
-            else:
+            elif isinstance(item, Event):
                 events += 1
             if (people + events) % BATCH == 0:
                 self.progress(CHECKING, people + events, 0)
@@ -140,6 +148,9 @@ class _Import:
                 batch.append(item)
                 if len(batch) == BATCH:
                     save_events()
+            elif isinstance(item, Retraction):
+                save_events()
+                retract_event(self.ctx, self.site, item.external_id, self.now, for_good=item.for_good)
         save_people()
         save_events()
 
@@ -191,6 +202,7 @@ class _Import:
             identities.save_identities(db, source.id, raised, self.now)
             identities.set_records(db, changed)
             identities.set_networks(db, moved)
+            note_addresses(self.ctx, self.site, [(person.actor, person.email) for person in crowd], self.now)
             raised_ids = [account_id for _, account_id, _ in raised if account_id is not None]
             people_index.refresh(self.ctx, [*raised_ids, *attached, *[row[-1] for row in changed]])
 

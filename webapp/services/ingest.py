@@ -13,7 +13,8 @@ from enum import StrEnum
 from itertools import islice
 
 from policies.errors import Invalid, Refused
-from policies.terms import ActivityKind, Area, Event
+from policies.terms import ActivityKind, Area, Event, Person, Retraction, Told
+from webapp.services import emails
 from webapp.services.context import Context
 from webapp.services.counting import GIVEN, GROUP_KINDS, HELD, UNLISTED, count, count_giver
 from webapp.store import identities, source_tokens
@@ -27,6 +28,7 @@ TITLE_LIMIT = 200
 ID_LIMIT = 200
 OBJECT_LIMIT = 300
 URL_LIMIT = 2000
+EMAIL_LIMIT = 254
 #: How far a source's clock may run ahead, in seconds (T98).
 AHEAD = 300
 
@@ -82,10 +84,63 @@ def record_events(ctx: Context, source_name: str, events: Iterable[Event], now: 
     return outcomes
 
 
-def retract_event(ctx: Context, source_name: str, external_id: str, now: int) -> bool:
-    """Take an event back with all that was counted from it; False if there is none. Errors: NotFound (source)."""
+def take_hook(ctx: Context, source_name: str, told: Iterable[Told], digest: str, now: int) -> tuple[list[Outcome], int]:
+    """Take in what a webhook told, once: (outcomes of its events, how many it took back). One transaction.
+
+    `digest` stands for the webhook; one taken in before changes nothing, so a replay after a retraction neither.
+    """
+    told = list(told)
+    events = [one for one in told if isinstance(one, Event)]
     with ctx.db.transaction():
         source = store.lock_source(ctx.db, source_name)
+        if not store.note_hook(ctx.db, source.id, digest, now):
+            return [Outcome(str(event.external_id)[:ID_LIMIT], Result.DUPLICATE) for event in events], 0
+        outcomes = record_events(ctx, source_name, events, now)
+        note_addresses(ctx, source_name, [(one.actor, one.email) for one in told if isinstance(one, Person)], now)
+        gone = [
+            retract_event(ctx, source_name, one.external_id, now, for_good=one.for_good)
+            for one in told if isinstance(one, Retraction)
+        ]  # fmt: skip
+    return outcomes, sum(gone)
+
+
+def forget_hooks(ctx: Context, before: int) -> None:
+    """Forget which webhooks were taken in before a moment."""
+    store.sweep_hooks(ctx.db, before)
+
+
+def note_addresses(ctx: Context, source_name: str, said: Iterable[tuple[str, str]], now: int) -> None:
+    """Note (actor, address) as a source says them: whoever proves such an address is offered the actor (D21).
+
+    An actor met for the first time gets an identity without an account. What is no address is left out. Nothing is
+    linked and nothing shown by it. Errors: NotFound (source).
+    """
+    keys: dict[str, str] = {}
+    for actor, email in said:
+        if email and actor and len(actor) <= ID_LIMIT and not _ANY_CONTROL.search(actor):
+            try:
+                keys[actor] = emails.parse(email).key
+            except Invalid:
+                continue
+    if not keys:
+        return
+    with ctx.db.transaction():
+        source = store.lock_source(ctx.db, source_name)
+        known = identities.load_identities(ctx.db, source.id, sorted(keys))
+        new = sorted(keys.keys() - known.keys())
+        identities.save_identities(ctx.db, source.id, ((actor, None, None) for actor in new), now)
+        identities.set_emails(ctx.db, source.id, sorted(keys.items()))
+
+
+def retract_event(ctx: Context, source_name: str, external_id: str, now: int, *, for_good: bool = False) -> bool:
+    """Take an event back with all that was counted from it; False if there is none. Errors: NotFound (source).
+
+    `for_good`: the source may not report it again.
+    """
+    with ctx.db.transaction():
+        source = store.lock_source(ctx.db, source_name)
+        if for_good and external_id and len(external_id) <= ID_LIMIT:
+            store.save_retracted(ctx.db, source.id, external_id, now)
         event = store.load_event(ctx.db, source.id, external_id)
         if event is None:
             return False
@@ -148,12 +203,15 @@ def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> li
     problems = [_problem(event, now) for event in batch]
     sound = [event for event, problem in zip(batch, problems, strict=True) if not problem]
     seen = store.load_known(db, source.id, [event.external_id for event in sound])
+    gone = store.load_retracted(db, source.id, [event.external_id for event in sound])
     actors = {event.actor for event in sound} | {event.by for event in sound if event.by}
     known = identities.load_identities(db, source.id, sorted(actors))
     new: list[Event] = []
     outcomes: list[Outcome] = []
     for event, problem in zip(batch, problems, strict=True):
         why = problem or (event.external_id not in seen and _refusal(event, known)) or ""
+        if not why and event.external_id in gone:
+            why = "The source took this event back for good."
         if why:
             outcomes.append(Outcome(str(event.external_id)[:ID_LIMIT], Result.REFUSED, why))
         elif event.external_id in seen:
@@ -163,6 +221,7 @@ def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> li
             new.append(event)
             outcomes.append(Outcome(event.external_id, Result.CREATED))
     _store(ctx, source, new, known, now)
+    note_addresses(ctx, source.name, [(event.actor, event.email) for event in sound], now)
     return outcomes
 
 

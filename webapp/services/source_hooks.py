@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from policies.errors import Invalid, NotFound, Refused
@@ -28,20 +29,25 @@ def find(ctx: Context, name: str) -> tuple[SourceInfo, str]:
 
 
 def receive(ctx: Context, name: str, body: bytes, headers: Mapping[str, str], now: int) -> dict[str, int]:
-    """Take in a webhook: how many events are new, known already, refused. Sending it again changes nothing.
+    """Take in a webhook: how many events are new, known already, refused; `retracted` where it took some back.
+
+    Sending it again changes nothing, also after its events were taken back.
+
 
     Errors: NotFound; Refused (rule_signed) for a signature that is none; Invalid for what makes no sense, and for a
     plugin that failed or was late.
     """
     source, secret = find(ctx, name)
     try:
-        events = ctx.manager.receive(source, body, headers, secret)
+        told = ctx.manager.receive(source, body, headers, secret)
     except BadSignature as error:
         raise Refused("rule_signed", "The signature is missing or wrong.") from error
     except (ValueError, RecursionError) as error:
         raise Invalid({"body": "The body makes no sense for this source."}) from error
-    if events is None:
+    if told is None:
         raise Invalid({"body": "The body could not be read."})
     ingest.register_source(ctx, source.name, source.label, source.area, now)
-    outcomes = ingest.record_events(ctx, source.name, events, now)
-    return {result.value: sum(one.result is result for one in outcomes) for result in Result}
+    digest = hashlib.sha256(body + repr(told).encode()).hexdigest()
+    outcomes, retracted = ingest.take_hook(ctx, source.name, told, digest, now)
+    counts = {result.value: sum(one.result is result for one in outcomes) for result in Result}
+    return counts | ({"retracted": retracted} if retracted else {})

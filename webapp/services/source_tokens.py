@@ -120,8 +120,9 @@ def add_source(ctx: Context, session: Session, name: str, label: str, area: str,
 
 
 def sweep(ctx: Context, now: int) -> None:
-    """Forget the hourly counts of more than ninety days ago. For the worker, once an hour."""
+    """Forget the hourly counts and the webhooks of more than ninety days ago. For the worker, once an hour."""
     store.sweep_hours(ctx.db, now - 90 * 86_400)
+    ingest.forget_hooks(ctx, now - 90 * 86_400)
 
 
 def _source(ctx: Context, name: str) -> int:

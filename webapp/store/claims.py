@@ -61,4 +61,6 @@ def claim(
         " WHERE id = ? AND state = 'unclaimed' AND NOT EXISTS (SELECT 1 FROM account o WHERE o.email_key = ?)",
         (now, email, email_key, now, domain_id, password_hash, terms, now, account_id, email_key),
     )
+    if cursor.rowcount == 1:
+        db.execute("UPDATE identity SET email_key = NULL WHERE account_id = ?", (account_id,))
     return bool(cursor.rowcount == 1)

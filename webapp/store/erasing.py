@@ -22,6 +22,14 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("UPDATE activity SET title = '' WHERE by_account_id = ? AND kind = 'kudos'", 1),
     ("UPDATE activity SET by_account_id = NULL, by_actor = NULL WHERE by_account_id = ?", 1),
     ("UPDATE kudos SET giver_id = NULL, message = '', category = '' WHERE giver_id = ?", 1),
+    # What sources know under its address and nobody took.
+    (
+        "DELETE FROM offer_decline WHERE account_id = ?"
+        " OR identity_id IN (SELECT id FROM identity WHERE account_id = ?)", 2,
+    ),
+    ("UPDATE identity SET email_key = NULL WHERE email_key = (SELECT email_key FROM account WHERE id = ?)", 1),
+    # What it published is over; its places in the status lists stay taken, by nobody.
+    ("UPDATE credential SET ended_at = COALESCE(ended_at, 0), account_id = NULL, badge = '' WHERE account_id = ?", 1),
     # What it did and was given.
     ("DELETE FROM kudos WHERE receiver_id = ?", 1),
     ("DELETE FROM kudos WHERE activity_id IN (SELECT id FROM activity WHERE account_id = ?)", 1),

@@ -48,13 +48,23 @@ def save_identities(db: Database, source_id: int, rows: Iterable[tuple[str, int 
 
 
 def set_account(db: Database, identity_id: int, account_id: int) -> None:
-    """Give the identity to an account."""
-    db.execute("UPDATE identity SET account_id = ? WHERE id = ?", (account_id, identity_id))
+    """Give the identity to an account; the address that it was offered by is not needed any more."""
+    db.execute("UPDATE identity SET account_id = ?, email_key = NULL WHERE id = ?", (account_id, identity_id))
 
 
 def set_networks(db: Database, rows: Sequence[tuple[str, int]]) -> None:
     """Set (network, identity id)."""
     db.executemany("UPDATE identity SET network = ? WHERE id = ?", rows)
+
+
+def set_emails(db: Database, source_id: int, rows: Iterable[tuple[str, str]]) -> None:
+    """Note (actor, canonical address) where nobody has claimed what the actor did; the last one said holds."""
+    db.executemany(
+        "UPDATE identity SET email_key = ? WHERE source_id = ? AND actor = ? AND buried_at IS NULL"
+        " AND (email_key IS NULL OR email_key <> ?) AND (account_id IS NULL"
+        " OR EXISTS (SELECT 1 FROM account a WHERE a.id = identity.account_id AND a.state = 'unclaimed'))",
+        [(email_key, source_id, actor, email_key) for actor, email_key in rows],
+    )
 
 
 # Accounts

@@ -166,6 +166,38 @@ def save_kudos(db: Database, source_id: int, external_ids: Sequence[str]) -> Non
     )
 
 
+def load_retracted(db: Database, source_id: int, external_ids: Sequence[str]) -> set[str]:
+    """Which of these events the source took back for good."""
+    return {
+        row[0]
+        for some, values in padded(external_ids)
+        for row in db.rows(
+            f"SELECT external_id FROM retracted WHERE source_id = ? AND external_id IN ({some})", (source_id, *values)
+        )
+    }
+
+
+def save_retracted(db: Database, source_id: int, external_id: str, now: int) -> None:
+    """Never take this event again."""
+    db.execute(
+        "INSERT INTO retracted(source_id, external_id, at) VALUES (?,?,?) ON CONFLICT DO NOTHING",
+        (source_id, external_id, now),
+    )
+
+
+def note_hook(db: Database, source_id: int, digest: str, now: int) -> bool:
+    """Whether a webhook was not taken in before; it counts as taken in from now on."""
+    cursor = db.execute(
+        "INSERT INTO hook_seen(source_id, digest, at) VALUES (?,?,?) ON CONFLICT DO NOTHING", (source_id, digest, now)
+    )
+    return bool(cursor.rowcount == 1)
+
+
+def sweep_hooks(db: Database, before: int) -> None:
+    """Forget the webhooks that were taken in before a moment."""
+    db.execute("DELETE FROM hook_seen WHERE at < ?", (before,))
+
+
 # Counters
 
 

@@ -352,9 +352,9 @@ MODELS: tuple[type[Base], ...] = (
 )  # fmt: skip
 
 # The tables of the other areas build on those above.
-from webapp.store import models_apps, models_plugins, models_webhooks  # noqa: E402
+from webapp.store import models_apps, models_plugins, models_shipped, models_webhooks  # noqa: E402
 
-MODELS += models_apps.MODELS + models_plugins.MODELS + models_webhooks.MODELS
+MODELS += models_apps.MODELS + models_plugins.MODELS + models_webhooks.MODELS + models_shipped.MODELS
 
 
 def bind(database: Any) -> None:
