@@ -231,6 +231,26 @@ def test_t43_t44_an_invitation_from_mail_to_rights(app: Flask, chief: Browser):
     assert "@new" in chief.get(HOME).text
 
 
+@pytest.mark.parametrize(("form", "field", "value"), [
+    ("invitations", "email", "eve@home.example"), ("domains", "domain", "evil.example"),
+])  # fmt: skip
+def test_t15_an_open_session_alone_lets_nobody_in(app: Flask, chief: Browser, form: str, field: str, value: str):
+    """Inviting an admin and claiming a domain, whose people become colleagues of everybody, ask for the password."""
+    left_open = administering(app, "left-open", "acme", proved=False)
+    table = {"invitations": "invitation", "domains": "domain_claim"}[form]
+    assert f'name="{field}_current"' in left_open.get(HOME).text
+    assert f'name="{field}_current"' not in chief.get(HOME).text
+    for typed in ({}, {f"{field}_current": "wrong"}, {"current": PASSWORD}):
+        answer = left_open.post(f"{HOME}/{form}", HOME, fragment=True, **{field: value}, **typed)
+        assert answer.status_code == 422
+        assert f'value="{value}"' in answer.text
+        assert re.search(f'id="f-{field}_current"[^>]*aria-invalid="true"', answer.text)
+    assert chief.ctx.db.rows(f"SELECT 1 FROM {table}") == []
+    right = {field: value, f"{field}_current": PASSWORD}
+    assert left_open.post(f"{HOME}/{form}", HOME, fragment=True, **right).status_code == 200
+    assert len(chief.ctx.db.rows(f"SELECT 1 FROM {table}")) == 1
+
+
 def test_t12_accepting_out_of_order_is_refused(app: Flask, chief: Browser):
     assert chief.post("/invitations", HOME).status_code == 400
     assert location(chief.get("/invitations")) == "/login"

@@ -97,7 +97,7 @@ def test_t40_claims_expire_and_are_capped(ctx, zone):
     with pytest.raises(NotFound):       # expired, with the clean-up job off
         domains.check_now(ctx, boss, acme, "acme1.example", "dns", after)
     assert domains.list_claims(ctx, acme.id, after) == ()
-    domains.claim(ctx, boss, acme, "more.example", after)
+    domains.claim(ctx, later(boss, after), acme, "more.example", after)
     domains.sweep(ctx, after)
     assert rows(ctx, "SELECT domain FROM domain_claim") == [("more.example",)]
 

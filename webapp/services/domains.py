@@ -92,7 +92,11 @@ def count_members(ctx: Context, organization: Organization, name: str) -> int:
 
 def claim(ctx: Context, session: Session, organization: Organization, raw: str, now: int) -> PendingView:
     """Say that a domain is the organization's own: nothing holds before it is proved, and nobody else is kept from
-    claiming it too (T40). Errors: Invalid (`domain`)."""
+    claiming it too (T40). Whoever is at the domain will be everybody's colleague: an open session alone does not do it.
+
+    Errors: Refused (rule_recent_password), Invalid (`domain`).
+    """
+    account_verbs.require_recent(session, now)
     name = domain_names.parse(raw)
     with ctx.db.transaction():
         _check(ctx, organization.id, name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from policies.errors import Invalid, NotFound, Refused
+from webapp.services import accounts as account_verbs
 from webapp.services import emails, mailer, throttle, tokens
 from webapp.services.admins import Organization
 from webapp.services.context import Context
@@ -50,8 +51,10 @@ class InvitationStep:
 def invite(ctx: Context, session: Session, organization: Organization, email: str, now: int) -> str:
     """Mail an invitation; an older one to the same address no longer works. The address as it was read.
 
-    Whether there is an account is not told. Errors: Invalid (`email`), TooMany.
+    Whether there is an account is not told. Whoever is invited may do what the admin may, so an open session alone does
+    not do it. Errors: Refused (rule_recent_password), Invalid (`email`), TooMany.
     """
+    account_verbs.require_recent(session, now)
     address = emails.parse(email)
     throttle.take(
         ctx, now, (throttle.INVITE, str(organization.id)), (throttle.MAIL_ADDRESS, f"invitation {address.key}")

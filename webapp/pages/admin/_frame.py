@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, g, request, url_for
 
+from policies.errors import Invalid
 from webapp.pages import _login, _request
 from webapp.services import admins
 
@@ -52,13 +53,18 @@ def organization_tabs(slug: str) -> tuple[TabView, ...]:
     return tuple([TabView(tab.part, tab.label, url_for(tab.endpoint, slug=slug)) for tab in ORGANIZATION_TABS])
 
 
-def prove_if_needed() -> None:
+def prove_if_needed(field: str = "current") -> None:
     """The password, asked in place unless it was typed in the last five minutes: before whatever is dangerous.
 
-    The form holds `{{ admin.password(errors) }}` of admin/_macros.html. Errors: Invalid (`current`), TooMany.
+    The form holds `{{ admin.password(errors) }}` of admin/_macros.html; `field`: its name there, where
+    a page has several. Errors: Invalid (`current`, or that name), TooMany.
     """
-    if not is_recent():
-        _login.prove(request.form.get("current", ""))
+    if is_recent():
+        return
+    try:
+        _login.prove(request.form.get(field, ""))
+    except Invalid as error:
+        raise Invalid({field if name == "current" else name: text for name, text in error.errors.items()}) from error
 
 
 def is_recent() -> bool:

@@ -24,6 +24,7 @@ def claim_domain(slug: str) -> Any:
             _request.context(), _login.current_session(), guards.the_organization(), request.form.get("domain", ""),
             _request.now(),
         ),
+        proof="domain_current",
     )
 
 

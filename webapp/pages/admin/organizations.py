@@ -93,6 +93,7 @@ def invite_admin(slug: str) -> Any:
             _request.context(), _login.current_session(), guards.the_organization(), request.form.get("email", ""),
             _request.now(),
         ),
+        proof="email_current",
     )
 
 
@@ -150,9 +151,14 @@ def draw(errors: dict[str, str], status: int = 200, *, done: str = "", checked: 
     )
 
 
-def changed(done: str, act: Callable[[], object]) -> Any:
-    """Do something on the organization's page and show it again: 303, or the part itself for htmx."""
+def changed(done: str, act: Callable[[], object], *, proof: str = "") -> Any:
+    """Do something on the organization's page and show it again: 303, or the part itself for htmx.
+
+    `proof`: the name of the form's password field, where it has one.
+    """
     try:
+        if proof:
+            prove_if_needed(proof)
         act()
     except Invalid as error:
         return draw(error.errors, 422)
