@@ -59,23 +59,17 @@ def count(
     if organization_id is not None:
         only = [domain for domain in sorted(after.claimed) if after.organization(domain) == organization_id]
     scopes = {domain: _Scope(before, after, domain, mask) for domain in (None, *after.claimed)}
-    found: Counter[tuple[Kind, Level, int, int, int, int]] = Counter()
+    found: Counter[tuple[Kind, Level, str, int]] = Counter()
     result = Count()
     for alike in store.count_alike(ctx.db, mask, after.claimed, only):
         result.asked += _add(result.total, found, before, after, alike, scopes[alike.domain_id], mask)
-    for (kind, audience, narrows, opens, asks, keeps), n in found.items():
+    for (kind, audience, fate, bits_of), n in found.items():
         for bit in wanted:
-            tally, one = result.fields.setdefault((kind, bit, audience), Tally()), 1 << bit
-            if narrows & one:
-                tally.narrows += n
-            elif opens & one:
-                tally.opens += n
-            elif asks & one:
-                tally.asks += n
-            elif keeps & one:
-                tally.keeps += n
-            else:
-                tally.same += n
+            if bits_of >> bit & 1:
+                tally = result.fields.setdefault((kind, bit, audience), Tally())
+                setattr(tally, fate, getattr(tally, fate) + n)
+    for tally in result.fields.values():
+        tally.same -= tally.narrows + tally.opens + tally.asks + tally.keeps
     return result
 
 
@@ -91,18 +85,20 @@ class _Scope:
 
 
 def _add(
-    total: Tally, found: Counter[tuple[Kind, Level, int, int, int, int]], before: Gate, after: Gate, alike: Alike,
+    total: Tally, found: Counter[tuple[Kind, Level, str, int]], before: Gate, after: Gate, alike: Alike,
     scope: _Scope, mask: int,
 ) -> int:  # fmt: skip
-    """Count some accounts; how many of them are asked."""
+    """Count some accounts, in `found` by fate and bits, all of them as the same; how many of them are asked."""
     fates = matrix.fates(before, after, _subject(alike), alike.declined_anyone, alike.declined_org)
     said = (alike.chosen | alike.declined_org) & scope.moved
     now = asked = kept = 0
     for audience, fate in zip(scope.audiences, fates, strict=False):
         narrows, opens = fate.narrows & mask, fate.opens & mask
-        asks = fate.asks & mask if alike.is_active else 0
+        asks = fate.asks & mask & ~(narrows | opens) if alike.is_active else 0
         keeps = said & ~(narrows | opens | asks)
-        found[scope.kind, audience, narrows, opens, asks, keeps] += alike.n
+        for name, bits in (("narrows", narrows), ("opens", opens), ("asks", asks), ("keeps", keeps), ("same", mask)):
+            if bits:
+                found[scope.kind, audience, name, bits] += alike.n
         now |= narrows | opens
         asked |= asks
         kept |= keeps
