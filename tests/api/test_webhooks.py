@@ -87,6 +87,23 @@ def test_t55_an_app_hears_of_its_own_view_and_of_no_hidden_change(ctx: Context) 
     assert events(ctx) == []
 
 
+def test_t55_a_field_that_the_app_asks_for_no_more_makes_no_event(ctx: Context) -> None:
+    """Ticks count as far as the app still asks: by its fields and its scopes."""
+    db = ctx.db
+    app = make_app(db)
+    sally = make_account(db, full_name="Sally")
+    consent(ctx, app, sally, "email")
+    hook(ctx, app)
+    for column, other in (("fields", 0), ("scopes", "profiles:read")):
+        (kept,) = db.row(f"SELECT {column} FROM app WHERE id = ?", (app,))  # type: ignore[misc]
+        db.execute(f"UPDATE app SET {column} = ? WHERE id = ?", (other, app))
+        assert events(ctx) == [("profile.changed", "acc-sally")], "at once, not with the next hidden change"
+        set_columns(db, sally, email=f"{column}@home.example", email_key=f"{column}@home.example")
+        assert events(ctx) == []
+        db.execute(f"UPDATE app SET {column} = ? WHERE id = ?", (kept, app))
+        assert events(ctx) == [("profile.changed", "acc-sally")]
+
+
 def test_unavailable_is_one_event_for_closed_deactivated_and_hidden(ctx: Context) -> None:
     db = ctx.db
     app = make_app(db)

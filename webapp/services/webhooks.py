@@ -124,7 +124,8 @@ def _digest(ctx: Context, hook: Hook, account: Watched, now: int) -> str | None:
         kind = Viewer(organizations=frozenset({hook.organization_id}))
     looker = Looker(kind, kind)
     if account.scopes is not None:      # as with the token of that member's consent
-        ticked = account.ticked if READ_ME in account.scopes.split() else 0
+        may = READ_ME in account.scopes.split() and READ_ME in hook.scopes.split()
+        ticked = account.ticked & hook.fields if may else 0
         looker = Looker(kind, kind, Viewer(account.account_id, account.account_id), ticked)
     record = user_json(ctx, looker, account.public_id)
     if record is None:

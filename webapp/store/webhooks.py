@@ -19,6 +19,8 @@ class Hook(NamedTuple):
     failed: str
     type: str
     organization_id: int | None
+    scopes: str
+    fields: int
 
 
 class Watched(NamedTuple):
@@ -57,7 +59,8 @@ def remove(db: Database, app_id: int) -> bool:
 
 
 _HOOK = (
-    "SELECT h.app_id, h.url, h.salt, h.sent_at, h.failed, a.type, a.organization_id FROM webhook h"
+    "SELECT h.app_id, h.url, h.salt, h.sent_at, h.failed, a.type, a.organization_id, a.scopes,"
+    " a.fields FROM webhook h"
     " JOIN app a ON a.id = h.app_id"
 )
 
@@ -84,7 +87,8 @@ _TOLD = (
     "(g.id IS NOT NULL OR a.domain_id IN (SELECT id FROM email_domain WHERE organization_id = ?))"
 )
 WATCHED = (
-    f"SELECT * FROM (SELECT a.id, a.public_id, {_STAMP} || ':' || CASE WHEN {_TOLD} THEN 't' ELSE 'n' END AS stamp,"
+    f"SELECT * FROM (SELECT a.id, a.public_id, {_STAMP} || ':' || CASE WHEN {_TOLD} THEN 't' ELSE 'n' END || ':' ||"
+    " CAST(? AS TEXT) AS stamp,"
     f" g.scopes, COALESCE(g.ticked, 0) AS ticked, s.stamp AS seen, s.digest, {_TOLD} FROM account a"
     " LEFT JOIN app_grant g ON g.account_id = a.id AND g.app_id = ?"
     " LEFT JOIN webhook_seen s ON s.account_id = a.id AND s.app_id = ?"
@@ -98,7 +102,8 @@ def load_moved(db: Database, hook: Hook, limit: int) -> list[Watched]:
     """Accounts an app is told about of which anything moved since its last look: those that consented, and of an
     organization app its members; those also that did or were, once more. One statement."""
     organization = hook.organization_id or 0
-    params = (organization, organization, *(hook.app_id,) * 4, organization, limit)
+    asks = f"{hook.scopes}:{hook.fields}"
+    params = (organization, asks, organization, *(hook.app_id,) * 4, organization, limit)
     return [Watched._make((*row[:-1], bool(row[-1]))) for row in db.rows(WATCHED, params)]
 
 
