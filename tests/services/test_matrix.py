@@ -305,6 +305,18 @@ def test_a_step_is_undone_on_its_own_page_only(ctx: Context, boss, acme: Place) 
     assert cells(page(ctx, boss, acme), "job_title") == "SS"
 
 
+def test_t69_an_admin_who_was_deleted_is_named_nowhere_in_the_history(ctx: Context, boss, other) -> None:
+    step = put(ctx, boss, "cell:personal:bio:anyone:hide")
+    press(ctx, other, "cell:personal:location:anyone:hide")
+    put(ctx, boss, "cell:personal:timezone:anyone:hide")
+    ctx.db.execute("UPDATE account SET state = 'deleted' WHERE handle = 'boss'")
+    shown = page(ctx, other)
+    assert {one.who for one in shown.history} == {"a deleted account"}
+    assert matrix.open_undo(ctx, SITE, step).step.who == "a deleted account"
+    assert "@boss" not in repr(shown)
+    assert "a deleted account:" in shown.meanwhile[0]
+
+
 def test_another_process_decides_by_the_new_policy_at_its_next_question(ctx: Context, boss, config) -> None:
     """A second context stands for another worker: it has its own gate and its own connection's view of the version."""
     from webapp.app import open_context

@@ -19,6 +19,7 @@ from typing import Any
 from policies.errors import Invalid
 from webapp.services import cursors
 from webapp.services.context import Context
+from webapp.services.export import neutral
 from webapp.services.sessions import Session
 from webapp.store import audit
 from webapp.store import audit_log as store
@@ -55,7 +56,6 @@ _LABELS = {
     "account:link": "Linked", "account:unlink": "Unlinked", "account:primary": "Primary changed",
     "account:silent": "Shown or not",
 }  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,6 @@ def told(row: Entry) -> EntryView:
     )  # fmt: skip
 
 
-def cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula (T86)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
 def _lines(ctx: Context, wish: Wish) -> Iterator[str]:
     yield _line("time", "event", "actor", "subject", "organization", "details")
     before: int | None = None
@@ -169,7 +164,7 @@ def _lines(ctx: Context, wish: Wish) -> Iterator[str]:
 
 def _line(*cells: str) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([cell(text) for text in cells])
+    csv.writer(out, lineterminator="\r\n").writerow([neutral(text) for text in cells])
     return out.getvalue()
 
 

@@ -245,7 +245,7 @@ def _meanwhile(
     lines = []
     for change in changes:
         entry = entries.get(change.version)
-        who = f"@{handles[entry.actor_id]}" if entry and entry.actor_id in handles else "Vitrine"
+        who = handles[entry.actor_id] if entry and entry.actor_id in handles else "Vitrine"
         about = by_version[change.value or 0] if change.op == "undo" else change
         before = InForce(ctx.gate().base, [one for one in log if one.version < about.version])
         said = sentence(before, _change(about), label, place)
@@ -312,7 +312,7 @@ def _step(
     before = [change for change in log if change.version < row.first_version]
     force = InForce(base, before)
     lines = [sentence(force, _change(change), label, place) for change in changes if change.op in ("cell", "lock")]
-    who = f"@{handles[row.actor_id]}" if row.actor_id is not None and row.actor_id in handles else "Vitrine"
+    who = handles[row.actor_id] if row.actor_id is not None and row.actor_id in handles else "Vitrine"
     counts = row.counts
     return Step(
         row.id, who, tuple(lines), row.at, row.note, counts.get("now", 0), counts.get("asked", 0),

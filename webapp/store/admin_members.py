@@ -63,12 +63,12 @@ def load_by_handle(db: Database, start: str, state: str, after: int | None, limi
 
 def load_by_domain(db: Database, domain: str, state: str, after: int | None, limit: int) -> list[AccountRow]:
     """Accounts with an address of a domain, by handle."""
-    where, params = "a.domain_id = (SELECT id FROM email_domain WHERE name = ?)", [domain]
+    where, params, order = "a.domain_id = (SELECT id FROM email_domain WHERE name = ?)", [domain], f"a.handle{_c(db)}"
     if after is not None:
-        where += " AND a.handle > (SELECT handle FROM account WHERE id = ?)"
+        where += f" AND {order} > (SELECT handle FROM account WHERE id = ?)"
         params.append(after)  # type: ignore[arg-type]
     where += " AND a.state = ?" if state else " AND a.state <> 'deleted'"
-    return _rows(db, where, (*params, *([state] if state else [])), "ORDER BY a.handle", limit)
+    return _rows(db, where, (*params, *([state] if state else [])), f"ORDER BY {order}", limit)
 
 
 def load_of_handles(db: Database, handles: list[str], state: str) -> list[AccountRow]:

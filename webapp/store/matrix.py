@@ -175,11 +175,12 @@ def load_start(db: Database) -> int | None:
 
 
 def load_handles(db: Database, account_ids: Iterable[int]) -> dict[int, str]:
-    """Handles of admins, who are named by them where their name is not theirs to show."""
+    """What admins are called, by their handles (T69: a deleted one by none): their names are not theirs to show."""
     ids = sorted(set(account_ids))
     if not ids:
         return {}
-    return dict(db.rows(f"SELECT id, handle FROM account WHERE id IN ({marks(len(ids))})", ids))
+    sql = f"SELECT id, CASE WHEN state <> 'deleted' THEN '@' || handle END FROM account WHERE id IN ({marks(len(ids))})"
+    return {account_id: name or "a deleted account" for account_id, name in db.rows(sql, ids)}
 
 
 def _step(row: tuple[Any, ...]) -> Step:

@@ -126,7 +126,8 @@ def remove_admins(db: Database, organization_id: int) -> None:
     db.execute("DELETE FROM membership WHERE organization_id = ?", (organization_id,))
 
 
-# Members: the accounts at its domains. One index walk per domain, merged: a page costs the same at any place.
+# Members: the accounts at its domains. One index walk per domain, merged: a page costs the same at any place. Handles
+# go by their bytes, as Python merges them, whatever order the database itself would use.
 
 _MEMBER = "a.id, a.handle, a.email, a.state, a.created_at, a.is_admin"
 
@@ -142,11 +143,11 @@ def load_members(
     db: Database, domain_ids: Sequence[int], after: str, limit: int, needle: str = ""
 ) -> list[MemberRow]:
     """The next accounts after a handle, in the order of handles; `needle` stands in the handle or the address."""
-    inside = "instr" if db.dialect == "sqlite" else "strpos"
+    inside, handle = ("instr", "a.handle") if db.dialect == "sqlite" else ("strpos", 'a.handle COLLATE "C"')
     search = f" AND ({inside}(a.handle, ?) > 0 OR {inside}(a.email_key, ?) > 0)" if needle else ""
     sql = (
-        f"SELECT {_MEMBER} FROM account a WHERE a.domain_id = ? AND a.handle > ? AND a.state <> 'deleted'{search}"
-        " ORDER BY a.handle LIMIT ?"
+        f"SELECT {_MEMBER} FROM account a WHERE a.domain_id = ? AND {handle} > ? AND a.state <> 'deleted'{search}"
+        f" ORDER BY {handle} LIMIT ?"
     )
     needles = (needle, needle) if needle else ()
     halves = [[_member(row) for row in db.rows(sql, (one, after, *needles, limit))] for one in domain_ids]

@@ -33,7 +33,7 @@ CREATE TABLE domain_notice(
   upto_id BIGINT NOT NULL,
   created_at BIGINT NOT NULL
 );
-CREATE INDEX account_domain_handle ON account(domain_id, handle) WHERE domain_id IS NOT NULL;
+CREATE INDEX account_domain_handle ON account(domain_id, handle $C) WHERE domain_id IS NOT NULL;
 ALTER TABLE domain_claim ADD COLUMN finding TEXT NOT NULL DEFAULT '';
 """
 
@@ -41,7 +41,8 @@ ALTER TABLE domain_claim ADD COLUMN finding TEXT NOT NULL DEFAULT '';
 def up(migrator: Any, db: Any) -> None:
     """Create the tables, the index and the column, on the dialect of `db`."""
     dialect = "sqlite" if type(db).__name__.startswith("Sqlite") else "postgresql"
-    for statement in TABLES.replace("$ID", ID[dialect]).split(";\n"):
+    order = "" if dialect == "sqlite" else ' COLLATE "C"'
+    for statement in TABLES.replace("$ID", ID[dialect]).replace(" $C", order).split(";\n"):
         if statement.strip():
             db.execute_sql(statement)
 
