@@ -166,9 +166,15 @@ def unlink(
     If no owner acted since the link, the settings are those from before it. A silent account has its own page already.
     Else it shows no more than what Anyone saw at its address, the primary's page, and stays private with it (D19).
     """
-    if secondary.silent or (hold.edit_self, hold.edit_primary) == (edit_self, edit_primary):
+    if not parts(secondary, hold, edit_self, edit_primary):
         return secondary.settings
     return _part(gate, primary, secondary)
+
+
+def parts(secondary: Subject, hold: LinkHold, edit_self: int, edit_primary: int) -> bool:
+    """Whether the profile changed since the link, so that what leaves it shows no more than it did (D19). A silent
+    account has a page of its own and leaves nothing."""
+    return not secondary.silent and (hold.edit_self, hold.edit_primary) != (edit_self, edit_primary)
 
 
 def make_primary(gate: Gate, primary: Subject, target: Subject) -> MadePrimary:

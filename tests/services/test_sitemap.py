@@ -6,7 +6,9 @@ import pytest
 
 from tests.conftest import NOW
 from tests.factories import link, make_account
-from webapp.services import people_index, privacy, sitemap
+from tests.services.linkers import link as join
+from tests.services.linkers import log_in, member, pick, row
+from webapp.services import linking, people_index, privacy, sitemap
 from webapp.services.context import Context
 from webapp.services.viewing import load_viewer
 from webapp.store.sitemap import load_next
@@ -84,3 +86,30 @@ def test_the_owner_turns_search_engines_off_and_on(ctx: Context) -> None:
     row = ctx.db.row("SELECT detail FROM audit ORDER BY id DESC LIMIT 1")
     assert row is not None
     assert '"searchable": true' in row[0]
+
+
+@pytest.mark.parametrize("way", ["unlinked", "numbers only"])
+def test_d19_what_leaves_a_profile_that_is_kept_out_of_search_engines_stays_out_of_them(ctx: Context, way: str) -> None:
+    """Its posts stood on that page, and nobody but its owner lets search engines at them."""
+    session = log_in(ctx, member(ctx.db, "sally"))
+    work = member(ctx.db, "work")
+    session = join(ctx, session, "work", primary_choice=pick(ctx, session, session.account_id))
+    assert privacy.save_privacy(ctx, session.viewer, {"privacy": "public", "keep_name": "1", "searchable": ""}, NOW)
+    key = row(ctx, session, "work").key
+    if way == "unlinked":
+        linking.unlink(ctx, session, key, NOW)
+    else:
+        linking.set_silent(ctx, session, key, True, NOW)
+    assert listed(ctx) == [[]]
+    assert privacy.save_privacy(
+        ctx, load_viewer(ctx, work), {"privacy": "public", "keep_name": "1", "searchable": "1"}, NOW, work
+    )
+    assert listed(ctx) == [["work"]], "the owner of the account has the last word"
+
+
+def test_s51_link_and_unlink_leave_the_choice_about_search_engines_as_it_was(ctx: Context) -> None:
+    session = log_in(ctx, member(ctx.db, "sally", searchable=False))
+    member(ctx.db, "work")
+    session = join(ctx, session, "work", primary_choice=pick(ctx, session, session.account_id))
+    linking.unlink(ctx, session, row(ctx, session, "work").key, NOW)
+    assert listed(ctx) == [["work"]]

@@ -72,10 +72,11 @@ def write_link(
 def write_unlink(ctx: Context, group: Group, member: Member) -> None:
     """Take one linked account out of its group; what its link held back goes with it (S51, D19)."""
     head = group.primary
-    settings = holding.unlink(
-        ctx.gate(group.version), group.subject(head), group.subject(member), links.load_hold(ctx.db, member.id),
-        links.load_edit_version(ctx.db, member.id), links.load_edit_version(ctx.db, head.id),
-    )
+    edits = links.load_edit_version(ctx.db, member.id), links.load_edit_version(ctx.db, head.id)
+    hold, subject = links.load_hold(ctx.db, member.id), group.subject(member)
+    settings = holding.unlink(ctx.gate(group.version), group.subject(head), subject, hold, *edits)
+    if holding.parts(subject, hold, *edits):
+        links.keep_out(ctx.db, member.id, head.id)
     links.remove_link(ctx.db, member.id, head.id, settings)
     people_index.refresh(ctx, (head.id, member.id))
 
@@ -91,10 +92,11 @@ def write_primary(ctx: Context, group: Group, target: Member, now: int) -> None:
 def write_silent(ctx: Context, group: Group, member: Member, silent: bool) -> None:
     """The box *Show as part of this profile* of a linked account, silent when unticked (D5)."""
     head = group.primary
-    changed = holding.set_silent(
-        ctx.gate(group.version), group.subject(head), group.subject(member), links.load_hold(ctx.db, member.id),
-        links.load_edit_version(ctx.db, member.id), links.load_edit_version(ctx.db, head.id), silent,
-    )
+    edits = links.load_edit_version(ctx.db, member.id), links.load_edit_version(ctx.db, head.id)
+    hold, subject = links.load_hold(ctx.db, member.id), group.subject(member)
+    changed = holding.set_silent(ctx.gate(group.version), group.subject(head), subject, hold, *edits, silent)
+    if silent and holding.parts(subject, hold, *edits):
+        links.keep_out(ctx.db, member.id, head.id)
     links.save_link(ctx.db, member.id, head.id, changed.settings, changed.hold, silent, None)
     people_index.refresh(ctx, (head.id, member.id))
 

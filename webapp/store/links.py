@@ -122,11 +122,7 @@ def move_primary(db: Database, old: int, new: int, old_settings: Settings, new_s
     Both owners acted. In this order each step keeps the keys of the table.
     """
     acted = f"edit_version = edit_version + 1, {_TOUCH}"
-    # A profile that its owner keeps out of search engines stays out of them.
-    db.execute(
-        "UPDATE account SET searchable = ? WHERE id = ? AND NOT (SELECT searchable FROM account WHERE id = ?)",
-        (False, new, old),
-    )
+    keep_out(db, new, old)
     db.execute(
         f"UPDATE account SET primary_id = NULL, silent = ?, linked_at = NULL, {_SETTINGS}, {_NO_HOLD}, {acted}"
         " WHERE id = ?",
@@ -136,6 +132,14 @@ def move_primary(db: Database, old: int, new: int, old_settings: Settings, new_s
     db.execute(
         f"UPDATE account SET primary_id = ?, silent = ?, linked_at = ?, {_SETTINGS}, {_NO_HOLD}, {acted} WHERE id = ?",
         (new, False, now, *_values(old_settings), False, old),
+    )
+
+
+def keep_out(db: Database, account_id: int, primary_id: int) -> None:
+    """A profile that its owner keeps out of search engines stays out of them, also where this account leaves it."""
+    db.execute(
+        "UPDATE account SET searchable = ? WHERE id = ? AND NOT (SELECT searchable FROM account WHERE id = ?)",
+        (False, account_id, primary_id),
     )
 
 
