@@ -83,6 +83,7 @@ class Seen:
     found: frozenset[str]
     record: dict[str, Any]
     own: str
+    giving: str
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,7 @@ def look(stock: Stock) -> Any:
             ),
             record=record,
             own="" if who is None else own_data(world, who),
+            giving=get(f"/u/{handle}/kudos/give"),
         )
 
     return look
@@ -151,6 +153,7 @@ def test_s79_every_cell_for_every_viewer_on_every_surface(look: Any, kind: str, 
     anyone = sees(kind, "anonymous", field)
     assert (sign in body) is shown, "page"
     assert (sign in seen.fragments) is (shown and field in IN_FRAGMENTS), "fragments"
+    assert (sign in seen.giving) is (shown and viewer != "anonymous" and field in {"avatar", "full_name"}), "kudos"
     assert (sign in seen.cards) is (audience_sees(kind, viewer, field) and field in ON_CARDS), "cards"
     if field in SEARCHED:
         assert (field in seen.found) is audience_sees(kind, viewer, field), "search"

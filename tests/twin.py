@@ -133,6 +133,8 @@ FILLS: dict[str, tuple[str, ...]] = {
     "external_id": ("pub-answer-0", "no-such-event"),
     "client_id": ("no-such-app",),
     "step": ("1",),
+    "word": ("no-such-kudos",),
+    "deed": ("hide", "show", "report", "take-back", "no-such-deed"),
     "slug": ("alpha", "beta", "no-such-organization"),
     "file": ("1", "2"),
     "number": ("1",),

@@ -32,6 +32,7 @@ from webapp.pages import (
     errors,
     front,
     invitations,
+    kudos,
     leaving,
     linking,
     media,
@@ -56,7 +57,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The page areas; each module holds one `blueprint`.
 PAGES = (
     system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, data,
-    admin, apps, consent, docs, invitations, webhooks,
+    admin, apps, consent, docs, invitations, webhooks, kudos,
 )
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
 APIS = (reads, ingest, oauth, hooks)

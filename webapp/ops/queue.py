@@ -23,6 +23,7 @@ from webapp.services import (
     closing,
     domain_notices,
     domains,
+    kudos_digest,
     linking,
     mailer,
     matrix_mail,
@@ -89,6 +90,7 @@ TASKS: tuple[tuple[str, Callable[[Any], bool], Callable[[Context, int], object]]
     ("index_people", crontab(minute="*"), people_index.catch_up),
     ("start_awards", crontab(hour="3", minute="37"), awards.nightly),
     ("give_awards", crontab(minute="*"), awards.work),
+    ("tell_kudos", crontab(hour="6", minute="12"), kudos_digest.tell_due),
     ("tell_offers", crontab(minute="*"), matrix_mail.tell_due),
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from policies.errors import Invalid, Refused
+from policies.errors import Invalid, NotFound, Refused
 from policies.terms import ActivityKind, Area, Event, Person, Retraction, Told
 from webapp.services import emails
 from webapp.services.context import Context
@@ -61,6 +61,8 @@ class Outcome:
 
 def register_source(ctx: Context, name: str, label: str, area: Area, now: int) -> None:
     """Make a source known; one that exists stays as it is. Errors: Invalid for a name that is not like a host name."""
+    if name == store.OWN_SOURCE:
+        raise Invalid({"name": "This name stands for the site itself."})
     if not _SOURCE_NAME.fullmatch(name):
         raise Invalid({"name": "The name of a source has letters a-z, digits, dots, hyphens and underscores."})
     store.save_source(ctx.db, name, label, area.value, now)
@@ -76,6 +78,7 @@ def record_events(ctx: Context, source_name: str, events: Iterable[Event], now: 
 
     Errors: NotFound for an unknown source.
     """
+    _require_foreign(source_name)
     stream = iter(events)
     outcomes: list[Outcome] = []
     while batch := list(islice(stream, BATCH)):
@@ -115,6 +118,7 @@ def note_addresses(ctx: Context, source_name: str, said: Iterable[tuple[str, str
     An actor met for the first time gets an identity without an account. What is no address is left out. Nothing is
     linked and nothing shown by it. Errors: NotFound (source).
     """
+    _require_foreign(source_name)
     keys: dict[str, str] = {}
     for actor, email in said:
         if email and actor and len(actor) <= ID_LIMIT and not _ANY_CONTROL.search(actor):
@@ -137,6 +141,7 @@ def retract_event(ctx: Context, source_name: str, external_id: str, now: int, *,
 
     `for_good`: the source may not report it again.
     """
+    _require_foreign(source_name)
     with ctx.db.transaction():
         source = store.lock_source(ctx.db, source_name)
         if for_good and external_id and len(external_id) <= ID_LIMIT:
@@ -171,6 +176,12 @@ def attach_identity(ctx: Context, identity_id: int, account_id: int, now: int) -
         store.save_kudos(db, source.id, [event.external_id for event in events if event.kind == ActivityKind.KUDOS])
         _know_giver(ctx, source, actor, account_id)
         return len(events)
+
+
+def _require_foreign(source_name: str) -> None:
+    """Nobody reports for this site: what is given here is written by services/kudos.py alone (T98)."""
+    if source_name == store.OWN_SOURCE:
+        raise NotFound(f"There is no source “{source_name}”.")
 
 
 def _know_giver(ctx: Context, source: SourceRow, actor: str, account_id: int) -> None:

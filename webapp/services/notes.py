@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from policies.terms import Relation, State, Viewer
 from policies.visibility import Gate
 from webapp.services.context import Context
+from webapp.services.kudos_words import label_of
 from webapp.services.views import AvatarView, KudosNote
 from webapp.store import kudos as store
 from webapp.store.profiles import Group, Member, load_faces
@@ -35,12 +36,17 @@ def latest_notes(
     if not found:
         return ()
     notes = []
-    for (message, at, _), face in zip(found, shown_faces(ctx, gate, viewer, [row[2] for row in found]), strict=True):
-        if face is None:
-            notes.append(KudosNote(message, at))
-        else:
-            notes.append(KudosNote(message, at, face.name, face.url, avatar_view(face.name, face.avatar)))
+    faces = shown_faces(ctx, gate, viewer, [group for *_, group in found])
+    for (message, category, at, _), face in zip(found, faces, strict=True):
+        notes.append(note_of(message, category, at, face))
     return tuple(notes)
+
+
+def note_of(message: str, category: str, at: int, face: Face | None) -> KudosNote:
+    """A message from whoever may be named."""
+    if face is None:
+        return KudosNote(message, at, category=label_of(category))
+    return KudosNote(message, at, face.name, face.url, avatar_view(face.name, face.avatar), label_of(category))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from webapp.services.context import Context
 from webapp.services.sessions import Session
 from webapp.store import audit
 from webapp.store import source_tokens as store
+from webapp.store.ingest import OWN_SOURCE
 
 #: What a token begins with, so that one found in a wrong place is known for what it is.
 PREFIX = "vsrc_"
@@ -126,7 +127,7 @@ def sweep(ctx: Context, now: int) -> None:
 
 
 def _source(ctx: Context, name: str) -> int:
-    source_id = store.find_source(ctx.db, name)
+    source_id = None if name == OWN_SOURCE else store.find_source(ctx.db, name)
     if source_id is None:
         raise NotFound
     return source_id

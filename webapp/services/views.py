@@ -117,6 +117,7 @@ class KudosNote:
     giver: str | None = None
     giver_url: str | None = None
     avatar: AvatarView | None = None
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)

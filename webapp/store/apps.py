@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from webapp.store.database import Database
 from webapp.store.grants import USABLE
+from webapp.store.ingest import OWN_SOURCE
 
 _COLUMNS = (
     "a.id, a.client_id, a.type, a.organization_id, a.owner_id, a.name, a.about, a.website, a.scopes, a.fields,"
@@ -145,4 +146,5 @@ def delete(db: Database, app_id: int) -> None:
 
 def sources(db: Database) -> list[tuple[int, str]]:
     """(id, label) of the sources whose activities an app may be let write."""
-    return [(int(row[0]), str(row[1])) for row in db.rows("SELECT id, label FROM source ORDER BY label, id")]
+    rows = db.rows("SELECT id, label FROM source WHERE name <> ? ORDER BY label, id", (OWN_SOURCE,))
+    return [(int(row[0]), str(row[1])) for row in rows]

@@ -34,6 +34,8 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("DELETE FROM kudos WHERE receiver_id = ?", 1),
     ("DELETE FROM kudos WHERE activity_id IN (SELECT id FROM activity WHERE account_id = ?)", 1),
     ("DELETE FROM activity WHERE account_id = ?", 1),
+    ("DELETE FROM kudos_waiting WHERE receiver_id = ?", 1),
+    ("DELETE FROM kudos_mute WHERE account_id = ?", 1),
     ("DELETE FROM pair_counter WHERE receiver_id = ? OR giver_id = ?", 2),
     ("DELETE FROM held WHERE account_id = ?", 1),
     ("DELETE FROM activity_day WHERE account_id = ?", 1),

@@ -16,6 +16,9 @@ from webapp.store.database import Database, marks
 #: Columns of `account` that count events, in the order of COUNTERS rows here.
 COUNTERS = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos")
 
+#: The source of kudos given on this site. No token, no import, no app speaks for it; it is in no list of sources.
+OWN_SOURCE = "vitrine"
+
 _SIZES = (1, 8, 64, 512, 1024)
 
 

@@ -273,6 +273,7 @@ class Kudos(Base):
     at = pw.BigIntegerField()
     hidden_at = pw.BigIntegerField(null=True)
     reported_at = pw.BigIntegerField(null=True)
+    kept_at = pw.BigIntegerField(null=True)
 
 
 class LoginSession(Base):
@@ -352,9 +353,10 @@ MODELS: tuple[type[Base], ...] = (
 )  # fmt: skip
 
 # The tables of the other areas build on those above.
-from webapp.store import models_apps, models_plugins, models_shipped, models_webhooks  # noqa: E402
+from webapp.store import models_apps, models_kudos, models_plugins, models_shipped, models_webhooks  # noqa: E402
 
 MODELS += models_apps.MODELS + models_plugins.MODELS + models_webhooks.MODELS + models_shipped.MODELS
+MODELS += models_kudos.MODELS
 
 
 def bind(database: Any) -> None:

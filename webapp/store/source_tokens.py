@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from webapp.store.database import Database
+from webapp.store.ingest import OWN_SOURCE
 
 HOUR = 3600
 
@@ -30,7 +31,7 @@ class TokenRow(NamedTuple):
 
 
 def load_sources(db: Database, now: int) -> list[SourceRow]:
-    """Every source, by name; two looks into an index for each."""
+    """Every source but this site's own, by name; two looks into an index for each."""
     return [
         SourceRow._make(row)
         for row in db.rows(
@@ -38,8 +39,8 @@ def load_sources(db: Database, now: int) -> list[SourceRow]:
             " (SELECT h.at FROM source_hour h WHERE h.source_id = s.id ORDER BY h.hour DESC LIMIT 1),"
             " (SELECT CAST(COALESCE(SUM(h.events), 0) AS BIGINT) FROM source_hour h"
             " WHERE h.source_id = s.id AND h.hour > ?)"
-            " FROM source s ORDER BY s.name",
-            (now // HOUR - 24,),
+            " FROM source s WHERE s.name <> ? ORDER BY s.name",
+            (now // HOUR - 24, OWN_SOURCE),
         )
     ]
 

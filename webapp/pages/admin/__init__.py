@@ -8,6 +8,7 @@ from webapp.pages.admin import (
     audit,
     badges,
     domains,
+    kudos,
     levels,
     matrix,
     members,
@@ -31,6 +32,7 @@ SITE_TABS += [
     Tab("apps", "Apps", "admin.site_apps"),
     Tab("plugins", "Plugins", "admin.plugins"),
     Tab("badges", "Badges", "admin.badge_rules"),
+    Tab("kudos", "Kudos", "admin.kudos"),
     Tab("audit", "Audit log", "admin.audit"),
 ]
 ORGANIZATION_TABS += [
@@ -48,6 +50,7 @@ __all__ = [
     "badges",
     "blueprint",
     "domains",
+    "kudos",
     "levels",
     "matrix",
     "members",
