@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME ...] [--quick]`: measure and print each goal as a ratio, both sides in one run.
 
-Ratios only: absolute figures here say little. Names: pages, plugins, store, people, scale, totals, writer, api.
+Ratios only: absolute figures here say little. Names: pages, decisions, plugins, store, people, scale,
+totals, matrix, writer, api, export.
 `--quick` shrinks the worlds (10 times fewer members and events) for a first look; the goals are for the full ones.
 """
 
@@ -12,11 +13,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import api, matrix, pages, people, plugged, reads
+from benchmarks import api, decisions, export, matrix, pages, people, plugged, reads
 from benchmarks.table import Line, show
 
 BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
     "pages": pages.compare,
+    "decisions": decisions.compare,
     "plugins": plugged.compare,
     "store": reads.store_against_raw,
     "people": people.compare,
@@ -25,6 +27,7 @@ BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
     "matrix": matrix.dry_runs,
     "writer": reads.beside_a_writer,
     "api": api.compare,
+    "export": export.compare,
 }
 
 
