@@ -24,7 +24,7 @@ MADE = by.EXEMPT | {
     "site_setting", "link_guard",
 }  # fmt: skip
 #: Columns that hold the id of a row of another table without a foreign key of the models.
-LEADS_TO = {"organization_id": models.Organization, "domain_id": models.EmailDomain, "source_id": models.Source}
+LEADS_TO = {f"{model._meta.table_name}_id": model for model in models.MODELS} | {"domain_id": models.EmailDomain}
 #: Columns whose values the database checks.
 VALUES: dict[str, Any] = {
     "app.type": "community", "app.owner": None, "badge_rule.state": "on", "badge_rule.needs": "[]",
@@ -61,7 +61,7 @@ def a_row(model: type[pw.Model], account: int, accounts: tuple[int, int]) -> Any
                 values[name] = next(iter(found.values())) if found else a_row(field.rel_model, account, accounts)
         elif NAMES_ONE.search(name) and isinstance(field, pw.BigIntegerField):
             values[name] = account
-        elif name in LEADS_TO:
+        elif name in LEADS_TO and not field.null:
             values[name] = LEADS_TO[name].select().limit(1).get().id
         elif isinstance(field, pw.AutoField | pw.BigAutoField) or field.default is not None or field.null:
             continue
@@ -70,7 +70,7 @@ def a_row(model: type[pw.Model], account: int, accounts: tuple[int, int]) -> Any
         elif isinstance(field, pw.BooleanField):
             values[name] = False
         elif isinstance(field, pw.BigIntegerField | pw.IntegerField):
-            values[name] = NOW + number
+            values[name] = 100 * account + number
         else:
             values[name] = f"{name}-{account}"
     model.insert(**values).on_conflict_ignore().execute()
