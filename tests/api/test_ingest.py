@@ -77,6 +77,16 @@ def test_events_are_counted_once_however_often_they_are_sent(send: Send, sqlite_
     assert answers(sqlite_ctx, sally) == 2
 
 
+def test_i8_two_tokens_of_a_source_send_as_one(send: Send, sqlite_ctx: Context) -> None:
+    """An event is known by its source, whichever of its tokens brings it; a thousand at once, half of them twice."""
+    sally, other = known(sqlite_ctx), source_token(sqlite_ctx)
+    batch = [event(number // 2) for number in range(1000)]
+    first, second = send({"events": batch}), send({"events": batch[::-1]}, bearer=other)
+    assert (first["created"], first["duplicate"], first["refused"]) == (500, 500, 0)
+    assert (second["created"], second["duplicate"], second["refused"]) == (0, 1000, 0)
+    assert answers(sqlite_ctx, sally) == 500
+
+
 def test_each_event_is_judged_by_itself(send: Send, sqlite_ctx: Context) -> None:
     sally = known(sqlite_ctx)
     found = send({"events": [event(1), event(2, kind="nonsense"), event(3, title="<b>x</b>"), "x", event(4)]})
