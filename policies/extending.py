@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from policies.terms import Kind
 
@@ -80,6 +81,59 @@ class BadgeRule:
     years: int = 0
     needs: tuple[str, ...] = ()
     keeps: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who issues credentials: this site. `id`: its did:web, whose key signs; `url`: the address of the site."""
+
+    id: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedBadge:
+    """A badge that its owner published, as anyone may see it now.
+
+    id: of this credential, new each time the badge is published; achievement: of the badge, the same for everybody
+    name, why: the badge and what it is given for; kind: milestone, course, certification, designation or badge
+    holder, url: the addresses of the profile and of its badges; earned_at: None where that is not known
+    status_url, status_place: where its status is told
+    """
+
+    id: str
+    achievement: str
+    name: str
+    why: str
+    kind: str
+    holder: str
+    url: str
+    published_at: int
+    earned_at: int | None
+    status_url: str
+    status_place: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusList:
+    """The status of credentials: a bit for each place, set where the credential does not hold. `bits`: the bytes."""
+
+    url: str
+    bits: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialForm:
+    """How credentials look: two functions that answer the claims of a signed document, as plain JSON values.
+
+    The core signs them (RS256) with the site's key, which no plugin is handed, and serves them.
+    """
+
+    name: str
+    credential: Callable[[PublishedBadge, Issuer], Mapping[str, Any]]
+    status: Callable[[StatusList, Issuer], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

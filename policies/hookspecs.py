@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 
 import pluggy
 
-from policies.extending import BadgeRule, Facts, Metric, NameRule
+from policies.extending import BadgeRule, CredentialForm, Facts, Metric, NameRule
 from policies.sections import SectionData
 from policies.terms import Field, Kind, Level, PrivateVeto, Rung, SourceInfo, Veto
 
@@ -117,6 +117,15 @@ def register_badge_rules() -> Sequence[BadgeRule]:  # type: ignore[empty-body]
 
     Keys are unique for ever. A new rule gives nothing before an admin has seen the rehearsal at /admin/badges and
     started it. A rule that is not registered any more is retired: its badges stay, marked.
+    """
+
+
+@hookspec
+def register_credentials() -> Sequence[CredentialForm]:  # type: ignore[empty-body]
+    """How a badge that its owner published looks as a credential that others can check: claims, which the core signs.
+
+    One form at most; two plugins that bring one stop the start. It is asked only for badges that are published and that
+    Anyone may see at that moment; one that fails answers as if nothing were published.
     """
 
 

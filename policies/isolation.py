@@ -22,7 +22,7 @@ T = TypeVar("T")
 #: Seconds that an answer may take, by what is asked.
 BUDGETS: Final[dict[str, float]] = {
     "cell": 0.1, "veto": 0.1, "name": 0.1, "metric": 0.1, "rule": 0.1, "section": 0.25, "reaction": 1.0,
-    "webhook": 1.0,
+    "webhook": 1.0, "credential": 0.1,
 }  # fmt: skip
 #: As many overruns switch a plugin off.
 OVERRUNS: Final = 3

@@ -8,6 +8,7 @@ compiled result decides, in `timeline.py` and `visibility.py`.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ import pluggy
 from policies import badges, hookspecs, registry
 from policies.builtin import BUILTIN
 from policies.errors import ConfigError
-from policies.extending import BadgeRule, Facts, Metric, Standing
+from policies.extending import BadgeRule, Facts, Issuer, Metric, PublishedBadge, Standing, StatusList
 from policies.isolation import FAILED, Isolation, Nonsense, PluginErrors
 from policies.sections import SectionData, check_name, check_section
 from policies.terms import (
@@ -201,6 +202,20 @@ class PolicyManager:
                                     headers, secret, passing=(BadSignature, ValueError))
         return None if answer is FAILED else answer
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether a plugin that is on says how credentials look."""
+        return self.tables.credentials is not None
+
+    def claims(self, about: PublishedBadge | StatusList, issuer: Issuer) -> dict[str, Any] | None:
+        """The claims of a credential or of a status list; None without a plugin for it, or where it failed."""
+        if self.tables.credentials is None:
+            return None
+        plugin, form = self.tables.credentials
+        make: Callable[..., Any] = form.credential if isinstance(about, PublishedBadge) else form.status
+        answer = self.isolation.ask(plugin, "register_credentials", "credential", _claims, make, about, issuer)
+        return None if answer is FAILED else answer
+
     def react(self, hook: str, **payload: Any) -> None:
         """Tell every plugin that is on what happened; an error is logged. For after the commit."""
         for plugin, call in self._reactions[hook]:
@@ -366,6 +381,16 @@ def _told(answer: Any) -> list[Told]:
             if type(text) is not str or (not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text)):
                 raise Nonsense("an Event of texts was expected")
     return list(answer)
+
+
+def _claims(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, Mapping):
+        raise Nonsense("claims by name were expected")
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(dict(answer), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise Nonsense("plain JSON values were expected") from error
+    return found
 
 
 def _never(facts: Facts) -> bool:

@@ -9,14 +9,14 @@ from typing import Any
 
 from policies import badges
 from policies.errors import ConfigError
-from policies.extending import BadgeRule, Metric, NameRule
+from policies.extending import BadgeRule, CredentialForm, Metric, NameRule
 from policies.isolation import Nonsense
 from policies.terms import Field, PrivateVeto, Rung, SourceInfo, Veto
 
 #: The hooks that are asked at start, in this order.
 REGISTERS = (
     "register_fields", "register_vetoes", "register_ladders", "register_points", "register_levels", "register_sources",
-    "register_metrics", "register_name_rules", "register_badge_rules",
+    "register_metrics", "register_name_rules", "register_badge_rules", "register_credentials",
 )  # fmt: skip
 #: Sections that a badge rule can tell about, and what each total tells about.
 SECTION_OF_TOTAL: Mapping[str, str] = dict.fromkeys(badges.METRICS, "stats") | {"peer_kudos": "kudos"}
@@ -43,6 +43,7 @@ class Tables:
     metrics: tuple[tuple[str, Metric], ...]
     name_rules: tuple[tuple[str, NameRule], ...]
     badge_rules: tuple[tuple[str, BadgeRule], ...]
+    credentials: tuple[str, CredentialForm] | None
     table_owner: Mapping[str, str]
 
 
@@ -81,6 +82,7 @@ def merge(answers: Mapping[str, Sequence[Answer]], off: Collection[str], builtin
         metrics=tuple(metrics),
         name_rules=tuple((plugin, rule) for plugin, some in on["register_name_rules"] for rule in some),
         badge_rules=tuple(rules),
+        credentials=_only([(plugin, form) for plugin, some in on["register_credentials"] for form in some]),
         table_owner=by,
     )  # fmt: skip
 
@@ -105,6 +107,12 @@ def _unique(found: Sequence[tuple[str, Any]], noun: str, taken: Collection[str] 
         if name in seen:
             raise ConfigError(f"Plugin {plugin}: the {noun} {name} exists already.")
         seen.add(name)
+
+
+def _only(found: Sequence[tuple[str, CredentialForm]]) -> tuple[str, CredentialForm] | None:
+    if len(found) > 1:
+        raise ConfigError(f"Plugin {found[1][0]}: {found[0][0]} says already how credentials look.")
+    return found[0] if found else None
 
 
 def _sound_needs(metrics: Sequence[tuple[str, Metric]]) -> None:
@@ -270,6 +278,8 @@ def _checks() -> Iterator[tuple[str, Callable[[Any], Any]]]:
                                   and _is_names(one.needs) and callable(one.of))
     yield "register_name_rules", _of(NameRule, "name rule", lambda one: _is_line(one.name) and callable(one.show))
     yield "register_badge_rules", _of(BadgeRule, "badge rule", _is_rule)
+    yield "register_credentials", _of(CredentialForm, "credential form", lambda one: _is_line(one.name)
+                                      and callable(one.credential) and callable(one.status))
 
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = dict(_checks())

@@ -11,7 +11,7 @@ from webapp.pages import guards
 
 SAMPLE = {
     "handle": "nobody", "name": "x", "key": "x", "section": "about", "path": "x", "source": "x", "kind": "x",
-    "slug": "x",
+    "slug": "x", "badge": "x",
 }
 
 

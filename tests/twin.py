@@ -124,6 +124,7 @@ def copy_world(template: Path, folder: Path) -> World:
 #: Values of route parameters by name. `handle` and avatar keys are added by `asks`.
 FILLS: dict[str, tuple[str, ...]] = {
     "section": (*SECTIONS, "no-such-section"),
+    "badge": ("answers-1", "no-such-badge"),
     "plugin": ("journal", "no-such-plugin"),
     "rule": ("no-such-rule",),
     "name": ("vitrine.css", "no-such-file"),

@@ -27,6 +27,7 @@ from webapp.pages import (
     auth,
     claims,
     consent,
+    credentials,
     data,
     edit,
     errors,
@@ -57,7 +58,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The page areas; each module holds one `blueprint`.
 PAGES = (
     system, sitemap, front, media, people, profile, auth, claims, security, edit, visibility, linking, leaving, data,
-    admin, apps, consent, docs, invitations, webhooks, kudos,
+    admin, apps, consent, docs, invitations, webhooks, kudos, credentials,
 )
 #: JSON for programs: bearer tokens only, no cookie, so no form token either (T73).
 APIS = (reads, ingest, oauth, hooks)

@@ -12,6 +12,7 @@ _TYPES = (
     terms.Field, terms.Level, terms.Kind, terms.Veto, terms.PrivateVeto, terms.Question, terms.Relation, terms.Rung,
     terms.SourceInfo, terms.Person, terms.Event, terms.Retraction, terms.Skipped,
     extending.Facts, extending.Holding, extending.Metric, extending.NameRule, extending.BadgeRule,
+    extending.CredentialForm, extending.PublishedBadge, extending.StatusList, extending.Issuer,
     sections.Text, sections.List, sections.Tiles, sections.Entry, sections.Stats, sections.Stat, sections.Table,
 )  # fmt: skip
 

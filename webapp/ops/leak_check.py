@@ -239,6 +239,7 @@ class _Check:
     def _fills(self, handles: Sequence[str], keys: Sequence[str]) -> dict[str, Sequence[str]]:
         return {
             "handle": handles, "key": (*keys, "0" * 32), "section": (*SECTIONS, "no-such-section"),
+            "badge": ("answers-1", "no-such-badge"), "number": ("0",),
             "name": ("vitrine.css",), "source": ("forum",), "tone": ("",), "token": ("no-such-token",), "file": ("1",),
             "slug": ("no-such-organization",), "account_id": [member.public_id for member in self.members],
         }  # fmt: skip

@@ -11,7 +11,7 @@ from flask import Blueprint, abort, redirect, request
 from policies.terms import Viewer
 from webapp.pages import _drawn, _request, _response, guards
 from webapp.services import activity as activities
-from webapp.services import api_users, connected, link_page, profiles, visibility
+from webapp.services import api_users, connected, credentials, link_page, profiles, visibility
 from webapp.services import badges as all_badges
 from webapp.services.app_views import ANYBODY, Looker
 from webapp.services.views import SECTIONS, Moved
@@ -81,12 +81,14 @@ def activity(handle: str) -> Any:
 @guards.public
 def badges(handle: str) -> Any:
     """Every badge: milestones, certifications, courses, awards."""
-    page = all_badges.view_badges(_request.context(), _request.current_viewer(), handle, _request.now())
+    context, viewer, now = _request.context(), _request.current_viewer(), _request.now()
+    page = all_badges.view_badges(context, viewer, handle, now)
     if isinstance(page, Moved):
         return _moved(f"/u/{page.handle}/badges")
     if page is None:
         abort(404)
-    return _response.page("badges/page.html", page=page)
+    switches = credentials.switches(context, viewer, page.handle, now)
+    return _response.page("badges/page.html", page=page, switches=switches)
 
 
 def _whole(handle: str, section: str = "") -> Any:

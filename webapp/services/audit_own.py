@@ -59,6 +59,8 @@ WORDS: Mapping[str, str] = {
     "about:edit": "About me was edited",
     "links:edit": "Where to find me was edited",
     "products:edit": "My products were edited",
+    "badge:publish": "A badge was published as a credential",
+    "badge:unpublish": "A badge is not published any more",
     "name:edit": "The name was edited",
     "avatar:edit": "The picture was changed",
     "avatar:remove": "The picture was removed",

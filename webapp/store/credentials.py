@@ -1,0 +1,65 @@
+"""Published badges and their places in the status lists. SQL only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from webapp.store.database import Database
+
+#: Credentials of one list; of its places most are nobody's, so that a number tells nothing.
+PER_LIST = 100
+PLACES = 131_072
+
+
+class Published(NamedTuple):
+    """A badge that is published now."""
+
+    key: str
+    account_id: int
+    badge: str
+    list: int
+    place: int
+    published_at: int
+
+
+_ROW = "c.key, c.account_id, c.badge, c.list, c.place, c.published_at"
+
+
+def load(db: Database, account_id: int) -> dict[str, Published]:
+    """What an account published, by badge."""
+    sql = f"SELECT {_ROW} FROM credential c WHERE c.account_id = ? AND c.ended_at IS NULL"
+    return {row[2]: Published._make(row) for row in db.rows(sql, (account_id,))}
+
+
+def load_list(db: Database, number: int) -> list[tuple[str, Published]]:
+    """(handle, published badge) of one status list."""
+    sql = (
+        f"SELECT a.handle, {_ROW} FROM credential c JOIN account a ON a.id = c.account_id"
+        " WHERE c.list = ? AND c.ended_at IS NULL ORDER BY a.id, c.id"
+    )
+    return [(row[0], Published._make(row[1:])) for row in db.rows(sql, (number,))]
+
+
+def last_list(db: Database) -> int:
+    """The list that the next credential goes into."""
+    row = db.row("SELECT COUNT(*) FROM credential")
+    return int(row[0]) // PER_LIST if row else 0
+
+
+def add(db: Database, key: str, account_id: int, badge: str, number: int, place: int, now: int) -> bool:
+    """Publish a badge; False where it is published already, or the place is taken."""
+    cursor = db.execute(
+        "INSERT INTO credential(key, account_id, badge, list, place, published_at) VALUES (?,?,?,?,?,?)"
+        " ON CONFLICT DO NOTHING",
+        (key, account_id, badge, number, place, now),
+    )
+    return bool(cursor.rowcount == 1)
+
+
+def end(db: Database, account_id: int, badge: str, now: int) -> bool:
+    """End it; False where it was not published. Its place is never given again."""
+    cursor = db.execute(
+        "UPDATE credential SET ended_at = ? WHERE account_id = ? AND badge = ? AND ended_at IS NULL",
+        (now, account_id, badge),
+    )
+    return bool(cursor.rowcount == 1)
