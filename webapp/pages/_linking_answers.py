@@ -9,13 +9,14 @@ from werkzeug.wrappers import Response as Redirect
 
 from policies.errors import Refused
 from webapp.pages import _linking, _login, _request, _response
-from webapp.services import link_page, sessions
+from webapp.services import claim_offers, link_page, sessions
 
 Answer = Response | Redirect
 
 HOME = _linking.HOME
 #: What can have been done; the page says nothing else.
-DONE = frozenset({"linked", "unlinked", "primary", "silent", "left", "asked", "declined", "objected", "withdrawn"})
+DONE = frozenset({"linked", "unlinked", "primary", "silent", "left", "asked", "declined", "objected", "withdrawn",
+                  "taken", "sent-away"})
 
 
 def draw_list(status: int = 200, *, done: str = "", problem: Refused | None = None) -> Response:
@@ -27,7 +28,8 @@ def draw_list(status: int = 200, *, done: str = "", problem: Refused | None = No
     step = _linking.Step("login", is_recent=page.is_recent, in_dialog=True)
     if _request.wants_fragment():
         return _response.fragment("settings/_linked.html", status, view=shown, step=step)
-    return _response.page("settings/linked.html", status, view=shown, step=step)
+    offers = claim_offers.offers_to(context, session)
+    return _response.page("settings/linked.html", status, view=shown, step=step, offers=offers)
 
 
 def at_once(change: Callable[[], None], done: str) -> Answer:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as Redirect
 
 from policies.errors import Invalid
-from webapp.pages import _request, _response, _steps, auth, guards
-from webapp.services import claims, sessions, signup
+from webapp.pages import _login, _request, _response, _steps, auth, guards
+from webapp.services import claim_offers, claims, sessions, signup
 from webapp.services.throttle import TooMany
 
 blueprint = Blueprint("claims", __name__)
@@ -74,6 +76,22 @@ def finish() -> Answer:
     _steps.forget()
     device = sessions.device_of(request.user_agent.string)
     return auth.enter(sessions.start(context, account_id, now, device=device, way="claim"))
+
+
+@blueprint.post("/settings/linked-accounts/offers/<number>")
+@guards.member
+def answer_offer(number: str) -> Answer:
+    """What a source knows under the member's address: theirs, or not."""
+    context, session, now = _request.context(), _login.current_session(), _request.now()
+    offer = int(number) if re.fullmatch(r"[0-9]{1,18}", number) else 0
+    if request.form.get("answer") != "take":
+        claim_offers.decline(context, session, offer, now)
+        return _response.see_other("/settings/linked-accounts?done=sent-away")
+    key = claim_offers.take(context, session, offer, now)
+    if key is None:
+        return _response.see_other("/settings/linked-accounts?done=taken")
+    _steps.remember("claim", key)
+    return _response.see_other("/claim")
 
 
 @blueprint.post("/verify/claim")

@@ -35,6 +35,8 @@ _WAYS = {
 WORDS: Mapping[str, str] = {
     "account:create": "The account was made",
     "account:claim": "The account was claimed: it got its address and password",
+    "identity:take": "What a source knew under its address was added",
+    "identity:decline": "What a source knew under its address was sent away",
     "claim:make": "An administrator made a link to claim the account",
     "account:close": "Deletion was asked for",
     "account:keep": "Deletion was taken back",

@@ -163,6 +163,17 @@ def take_offer(ctx: Context, signup_key: str, public_id: str, now: int) -> str:
     return tokens.digest(token)
 
 
+def open_for_member(ctx: Context, public_id: str, now: int) -> str:
+    """The same for a member whose account has the address already: the claim needs another one, asked first.
+
+    Errors: NotFound.
+    """
+    account = store.find(ctx.db, public_id)
+    if account is None:
+        raise NotFound
+    return tokens.digest(_issue(ctx, account.id, now, PROOF_LIFETIME, None, {}))
+
+
 def finish(ctx: Context, key: str, now: int, *, password: str, terms: str) -> int:
     """Set the password: the account is the claimant's from now on; its id.
 

@@ -38,6 +38,41 @@ def find_by_address(db: Database, email_key: str) -> list[tuple[str, str, str]]:
     ]
 
 
+class Known(NamedTuple):
+    """What a source knows under a member's address: an imported account that nobody claimed, or none yet."""
+
+    identity_id: int
+    public_id: str | None
+    handle: str | None
+    source: str
+    events: int
+
+
+def find_for_member(db: Database, account_id: int) -> list[Known]:
+    """What sources know under the proved address of an active account, but for what it sent away."""
+    return [
+        Known._make(row)
+        for row in db.rows(
+            "SELECT i.id, a.public_id, a.handle, s.label,"
+            " (SELECT COUNT(*) FROM activity v WHERE v.identity_id = i.id AND v.account_id IS NULL)"
+            " FROM account me JOIN identity i ON i.email_key = me.email_key JOIN source s ON s.id = i.source_id"
+            " LEFT JOIN account a ON a.id = i.account_id WHERE me.id = ? AND me.state = 'active'"
+            " AND me.email_verified_at IS NOT NULL AND i.buried_at IS NULL"
+            " AND (i.account_id IS NULL OR a.state = 'unclaimed') AND NOT EXISTS (SELECT 1 FROM offer_decline d"
+            " WHERE d.account_id = me.id AND d.identity_id = i.id) ORDER BY i.id LIMIT 20",
+            (account_id,),
+        )
+    ]
+
+
+def decline_offer(db: Database, account_id: int, identity_id: int, now: int) -> None:
+    """Do not offer it to this account again."""
+    db.execute(
+        "INSERT INTO offer_decline(account_id, identity_id, at) VALUES (?,?,?) ON CONFLICT DO NOTHING",
+        (account_id, identity_id, now),
+    )
+
+
 def load_source_labels(db: Database, account_id: int) -> list[str]:
     """The sources that know the account."""
     return [
