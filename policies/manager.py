@@ -8,34 +8,19 @@ compiled result decides, in `timeline.py` and `visibility.py`.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import pluggy
 
-from policies import badges, hookspecs, registry
+from policies import badges, checks, hookspecs, registry
 from policies.builtin import BUILTIN
 from policies.errors import ConfigError
 from policies.extending import BadgeRule, Facts, Issuer, Metric, PublishedBadge, Standing, StatusList
 from policies.isolation import FAILED, Isolation, Nonsense, PluginErrors
 from policies.sections import SectionData, check_name, check_section
-from policies.terms import (
-    ALL,
-    BadSignature,
-    Event,
-    Field,
-    Kind,
-    Level,
-    Person,
-    Question,
-    Retraction,
-    Rung,
-    SourceInfo,
-    Told,
-    Veto,
-)
+from policies.terms import ALL, BadSignature, Field, Kind, Level, Question, Rung, SourceInfo, Told, Veto
 from policies.timeline import Base, Cells
 
 __all__ = ["PluginErrors", "PolicyManager"]
@@ -44,7 +29,6 @@ BUILTIN_NAMES = frozenset(name for name, _ in BUILTIN)
 #: Built-in plugins that nobody can take out: without them there is nothing to decide about.
 ESSENTIAL = frozenset({"fields", "private_profile"})
 REACTIONS = ("account_linked", "account_unlinked", "award_given", "profile_changed")
-_HOOK_CALLS_MAX = 1000
 
 
 class PolicyManager:
@@ -198,7 +182,7 @@ class PolicyManager:
         if source.receive is None:
             return None
         plugin = self.tables.source_plugins[source.name]
-        answer = self.isolation.ask(plugin, f"webhook of {source.name}", "webhook", _told, source.receive, body,
+        answer = self.isolation.ask(plugin, f"webhook of {source.name}", "webhook", checks.told, source.receive, body,
                                     headers, secret, passing=(BadSignature, ValueError))
         return None if answer is FAILED else answer
 
@@ -213,7 +197,7 @@ class PolicyManager:
             return None
         plugin, form = self.tables.credentials
         make: Callable[..., Any] = form.credential if isinstance(about, PublishedBadge) else form.status
-        answer = self.isolation.ask(plugin, "register_credentials", "credential", _claims, make, about, issuer)
+        answer = self.isolation.ask(plugin, "register_credentials", "credential", checks.claims, make, about, issuer)
         return None if answer is FAILED else answer
 
     def react(self, hook: str, **payload: Any) -> None:
@@ -362,35 +346,6 @@ def _truth(answer: Any) -> bool:
     if type(answer) is not bool:
         raise Nonsense("True or False was expected")
     return answer
-
-
-def _told(answer: Any) -> list[Told]:
-    if not isinstance(answer, (tuple, list)) or len(answer) > _HOOK_CALLS_MAX:
-        raise Nonsense(f"up to {_HOOK_CALLS_MAX} events were expected")
-    for one in answer:
-        texts: tuple[Any, ...]
-        if type(one) is Event and type(one.occurred_at) is int and isinstance(one.kind, str):
-            texts = one.external_id, one.actor, one.object, one.title, one.url, one.by, one.email
-        elif type(one) is Retraction and type(one.for_good) is bool:
-            texts = (one.external_id,)
-        elif type(one) is Person:
-            texts = one.actor, one.email
-        else:
-            raise Nonsense("an Event, Retraction or Person was expected")
-        for text in texts:
-            if type(text) is not str or (not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text)):
-                raise Nonsense("an Event of texts was expected")
-    return list(answer)
-
-
-def _claims(answer: Any) -> dict[str, Any]:
-    if not isinstance(answer, Mapping):
-        raise Nonsense("claims by name were expected")
-    try:
-        found: dict[str, Any] = json.loads(json.dumps(dict(answer), allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise Nonsense("plain JSON values were expected") from error
-    return found
 
 
 def _never(facts: Facts) -> bool:
