@@ -307,8 +307,7 @@ def test_t19_a_form_from_another_site_is_refused(browser):
 
 
 BLOCKED = (
-    "state = 'unclaimed'", "state = 'deactivated'", "state = 'closing'", "state = 'deleted'",
-    "email_verified_at = NULL",
+    "state = 'unclaimed'", "state = 'deactivated'", "state = 'deleted'", "email_verified_at = NULL",
 )
 
 
@@ -337,6 +336,20 @@ def test_t26_accounts_that_may_not_log_in_are_refused_on_every_path(browser, cha
         browser().post(url, email="sally@example.org", name="Sally")
         assert "token=" not in someone.mails()[-1][2]
     assert someone.ctx.db.row("SELECT count(*) FROM account")[0] == 1
+
+
+def test_t26_an_account_that_is_being_deleted_leads_to_the_offer_to_keep_it_and_not_in(browser):
+    """D22: whoever proves to own it is asked; nothing of the account opens before the answer."""
+    someone, by_link, by_password = browser(), browser(), browser()
+    someone.sign_up()
+    by_link.post("/login/link", email="sally@example.org")
+    by_link.get(by_link.link())
+    someone.ctx.db.execute("UPDATE account SET state = 'closing'")
+    assert not someone.is_in()
+    for answer in (by_password.log_in(), by_link.post("/login/link/open", page="/login", terms="1")):
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/login/closing")
+    assert not by_password.is_in()
+    assert not by_link.is_in()
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,28 @@ def test_t43_t44_an_invitation_from_mail_to_rights(app: Flask, chief: Browser):
     assert "@new" in chief.get(HOME).text
 
 
+def test_an_opened_invitation_stays_over_the_log_in(app: Flask, chief: Browser):
+    """It is there after the log-in of whom it was mailed to; another account's log-in makes no admin (T10, T43)."""
+    chief.post(f"{HOME}/invitations", HOME, email="new@home.example")
+    token = token_of(chief.ctx)
+    (chief_id,) = chief.ctx.db.row("SELECT id FROM account WHERE handle = 'chief'")
+    for handle in ("new", "eve"):
+        make_account(chief.ctx.db, handle, password_hash=HASH)
+    for handle, told, status in (("eve", "another account’s invitation", 403), ("new", ">Accept<", 303)):
+        browser = Browser(app, chief_id)
+        browser.client = app.test_client()
+        browser.get(f"/invitations?token={token}")
+        assert 'href="/login?next=/invitations"' in browser.get("/invitations").text
+        answer = browser.post(
+            "/login", "/login?next=/invitations", email=f"{handle}@home.example", password=PASSWORD, next="/invitations"
+        )
+        assert location(answer) == "/invitations"
+        assert told in browser.get("/invitations").text
+        assert browser.post("/invitations", "/invitations").status_code == status
+    with browser.client.session_transaction() as cookie:
+        assert "step" not in cookie
+
+
 @pytest.mark.parametrize(("form", "field", "value"), [
     ("invitations", "email", "eve@home.example"), ("domains", "domain", "evil.example"),
 ])  # fmt: skip

@@ -16,7 +16,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import generate_csrf
 
 from policies.terms import Viewer
-from webapp.pages import _request, guards
+from webapp.pages import _request, _steps, guards
 from webapp.services import accounts, sessions, viewing
 from webapp.services.sessions import Session
 
@@ -60,11 +60,14 @@ def register(app: Flask) -> None:
 
 
 def log_in(session_id: str, session: Session) -> None:
-    """Put a login session's id into a fresh cookie: whatever the cookie held before is dropped (T10).
+    """Put a login session's id into a fresh cookie: whatever the cookie held before is dropped (T10),
+    an invitation aside.
 
     Also for the new id that a session gets when a password was typed.
     """
+    kept = _steps.kept_over_log_in()
     _empty_cookie()
+    cookie.update(kept)
     login_user(SignedIn(session_id, session))
     g.signed_in = True
     cookie.permanent = True

@@ -44,6 +44,13 @@ def noted() -> str:
     return str(step.get("note", "")) if isinstance(step, dict) else ""
 
 
+def kept_over_log_in() -> dict[str, dict[str, str]]:
+    """What stays in the cookie when somebody logs in: an opened invitation. It is worth something to the account with
+    the address it was mailed to alone, and is accepted by a button."""
+    step = cookie.get("step")
+    return {"step": step} if isinstance(step, dict) and step.get("purpose") == "invitation" else {}
+
+
 def forget() -> None:
     """The step is done."""
     cookie.pop("step", None)
