@@ -167,6 +167,7 @@ def attach_identity(ctx: Context, identity_id: int, account_id: int, now: int) -
         actor, identity = found
         if identity.account_id is not None and identity.account_id != account_id:
             raise Refused("rule_identity_free", "This identity belongs to another account.")
+        store.lock_accounts(db, [account_id])
         identities.set_account(db, identity_id, account_id)
         waiting = store.load_waiting(db, identity_id)
         store.delete_events(db, [event for event in waiting if _is_from(event, account_id)])
@@ -257,6 +258,8 @@ def _store(
     if unknown:
         identities.save_identities(db, source.id, ((actor, None, None) for actor in unknown), now)
         known |= identities.load_identities(db, source.id, unknown)
+    met = [known[name] for event in events for name in (event.actor, event.by) if name in known]
+    store.lock_accounts(db, [one.account_id for one in met if one.account_id is not None])
     rows: list[tuple[object, ...]] = []
     counted: list[ActivityRow] = []
     for event in events:

@@ -204,11 +204,22 @@ def sweep_hooks(db: Database, before: int) -> None:
 # Counters
 
 
+def lock_accounts(db: Database, account_ids: Iterable[int]) -> None:
+    """Hold these accounts until the transaction ends, taken in the order of their ids, before any event is stored.
+
+    An event holds the keys of its accounts as soon as it is there. A verb that locked such a row and changes a key of
+    it (the address, the link) would wait for the batch, and the batch, once it counts, for the verb.
+    """
+    if db.dialect == "postgresql":      # a SQLite transaction holds the write lock already
+        for some, values in padded(sorted(set(account_ids))):
+            db.rows(f"SELECT id FROM account WHERE id IN ({some}) ORDER BY id FOR NO KEY UPDATE", values)
+
+
 def add_counters(db: Database, deltas: Mapping[int, Sequence[int]]) -> None:
     """Add to the counters (in the order of COUNTERS) and move the row version on.
 
-    Comes first of all writes about accounts and goes by their ids: that order of row locks keeps the batches of several
-    sources from blocking each other for ever on PostgreSQL.
+    Goes by their ids, as `lock_accounts` does: that order of row locks keeps the batches of several sources from
+    blocking each other for ever on PostgreSQL.
     """
     db.executemany(
         "UPDATE account SET answers = answers + ?, accepted_solutions = accepted_solutions + ?,"
