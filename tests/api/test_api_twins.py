@@ -8,10 +8,14 @@ from __future__ import annotations
 import pytest
 
 from tests import worlds
-from tests.api.bearers import make_app, make_token
+from tests.api.bearers import ALL_FIELDS, make_app, make_token
+from tests.conftest import NOW
 from tests.test_twin_worlds import PAIRS, UNLINKED, Pair
 from tests.twin import Ask, Stock, World
 from tests.worlds import PEOPLE, canary
+from webapp.services import webhooks
+from webapp.store import grants as grant_store
+from webapp.store import webhooks as webhook_store
 
 #: bearer -> the viewer of the pairs who sees no less: what that one is blind to, the app is blind to.
 BEARERS = {
@@ -126,3 +130,54 @@ def may_see_private(person: worlds.Person, name: str) -> bool:
     page = page_of(person)
     live = person.state not in {"deactivated", "deleted", "closing"}
     return live and (not page.private or (page.keep_name and name in {"avatar", "full_name"}))
+
+
+#: App with a webhook -> the viewer of the pairs who sees no less.
+HOOKED = {"a community app": "stranger", "organization A's app": "colleague", "organization B's app": "bmember"}
+
+
+def hooks_of(world: World) -> dict[str, int]:
+    """An app of each type to which every account consented, ticking nothing, and that has looked at all of them."""
+    db = world.db
+    a, b = (int(row[0]) for row in db.rows("SELECT id FROM organization ORDER BY id LIMIT 2"))
+    apps = dict(zip(HOOKED, (
+        make_app(db), make_app(db, "organization", a), make_app(db, "organization", b)), strict=True))  # fmt: skip
+    with db.transaction():
+        for app in apps.values():
+            webhook_store.save(db, app, "https://app.example/", "salt", NOW)
+            for (account,) in db.rows("SELECT id FROM account"):
+                grant_store.save_grant(db, app, account, NOW, "profiles:read me:read", ALL_FIELDS, 0)
+    webhooks.notice(world.context, NOW)
+    assert db.row("SELECT COUNT(*) FROM webhook_delivery") == (0,)
+    return apps
+
+
+def told(world: World, app: int) -> set[str]:
+    """The public ids that an app is told about when all of them are looked at again."""
+    world.db.execute("UPDATE webhook_seen SET stamp = ''")
+    webhooks.notice(world.context, NOW)
+    return {row[0] for row in world.db.rows("SELECT public_id FROM webhook_delivery WHERE app_id = ?", (app,))}
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_t55_no_webhook_tells_of_a_change_that_the_app_may_not_see(stock: Stock, pair: Pair) -> None:
+    world = stock.fresh()
+    with world.bound():
+        apps = hooks_of(world)
+        world.change(*pair.changes)
+        for name, app in apps.items():
+            if HOOKED[name] in pair.blind:
+                ids = {worlds.public_id(handle) for handle in pair.handles if handle != pair.told}
+                assert not told(world, app) & ids, name
+    world.close()
+
+
+def test_control_a_webhook_tells_of_a_change_that_the_app_may_see(stock: Stock) -> None:
+    pair = next(pair for pair in PAIRS if pair.name == "department and location that Anyone does not see")
+    world = stock.fresh()
+    with world.bound():
+        apps = hooks_of(world)
+        world.change(*pair.changes)
+        assert {name: told(world, app) for name, app in apps.items()} == {
+            "a community app": set(), "organization A's app": {worlds.public_id("mgd")}, "organization B's app": set()}
+    world.close()
