@@ -237,3 +237,27 @@ def test_without_a_plugin_there_are_no_credentials(sqlite_ctx, config):
 def test_two_plugins_that_say_how_credentials_look_stop_the_start(sqlite_ctx):
     with pytest.raises(ConfigError, match="credentials"):
         plug(sqlite_ctx, ("one", open_badges), ("two", plugin(register_credentials=open_badges.register_credentials)))
+
+
+def test_t52_a_private_profile_and_one_without_the_badge_answer_alike_and_an_empty_list_too(app, sally, token):
+    """Byte for byte: a list that somebody's hidden credential stands in is that of a list without any."""
+    client = app.test_client()
+
+    def seen() -> list[tuple[int, bytes]]:
+        answers = [client.get(path) for path in (ADDRESS, "/credentials/status/0")]
+        return [(one.status_code, one.data) for one in answers]
+
+    At.now -= At.now % 60       # one minute
+    set_columns(sally.ctx.db, account_id(sally), private=True)
+    private = seen()[1]
+    sally.ctx.db.execute("DELETE FROM credential")
+    assert seen()[1] == private
+    assert client.get("/credentials/status/7").status_code == 200
+    assert client.get("/credentials/status/100000").status_code == 404
+
+
+def test_the_owner_can_end_what_nobody_sees_any_more(app, sally, token):
+    choose(sally.ctx.db, account_id(sally), you=["badges"])
+    assert "Not shown to anyone now" in sally.get(PAGE).text
+    assert publish(sally, on="").status_code == 303
+    assert "Not shown to anyone now" not in sally.get(PAGE).text

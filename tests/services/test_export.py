@@ -41,8 +41,8 @@ def test_t68_everything_of_ones_own_is_in_it(ctx: Context) -> None:
     found = load(ctx, ann)
     names = {name.removeprefix("ann/") for name in found}
     lists = (
-        "account", "record", "visibility", "handles", "sources", "roles", "activity", "earned", "kudos-received",
-        "kudos-given", "sessions", "history", "acts", "linked-accounts", "apps",
+        "account", "record", "visibility", "handles", "sources", "roles", "activity", "earned", "published-badges",
+        "kudos-received", "kudos-given", "sessions", "history", "acts", "linked-accounts", "apps",
     )
     assert names == {"README.txt", *(f"{name}.{form}" for name in lists for form in ("json", "csv"))}
     assert {"field": "bio", "value": "Hello you"} in found["ann/record.json"]

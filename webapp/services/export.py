@@ -26,8 +26,8 @@ from webapp.services.sessions import Session
 from webapp.services.throttle import Limit
 from webapp.services.visibility_views import LEVELS
 from webapp.store import audit_own as audit_store
+from webapp.store import credentials, profiles, records
 from webapp.store import export as store
-from webapp.store import profiles, records
 from webapp.store.profiles import Group, Member
 
 #: Rows of one statement.
@@ -184,6 +184,10 @@ def _parts(ctx: Context, session: Session, group: Group, member: Member) -> list
               "everything that sources reported", lambda: _activity(ctx, account_id)),
         _Part("earned", ("kind", "title", "item", "source", "at", "until", "url"),
               "courses, certifications, designations, groups and badges", lambda: _held(ctx, account_id)),
+        _Part("published-badges", ("badge", "credential", "since", "ended"), "badges that you published", lambda: [
+            {"badge": badge, "credential": f"urn:uuid:{key}", "since": _moment(since), "ended": _moment(ended)}
+            for badge, key, since, ended in credentials.load_all(db, account_id)
+        ]),
         _Part("kudos-received", ("at", "from", "page", "category", "message"), "kudos you got",
               lambda: _kudos(ctx, session, account_id, "received", "from")),
         _Part("kudos-given", ("at", "to", "page", "category", "message"), "kudos you gave",

@@ -31,6 +31,12 @@ def load(db: Database, account_id: int) -> dict[str, Published]:
     return {row[2]: Published._make(row) for row in db.rows(sql, (account_id,))}
 
 
+def load_all(db: Database, account_id: int) -> list[tuple[str, str, int, int | None]]:
+    """(badge, key, published_at, ended_at) of everything that an account ever published, for its owner."""
+    sql = "SELECT badge, key, published_at, ended_at FROM credential WHERE account_id = ? ORDER BY id"
+    return db.rows(sql, (account_id,))
+
+
 def load_list(db: Database, number: int) -> list[tuple[str, Published]]:
     """(handle, published badge) of one status list."""
     sql = (
