@@ -30,6 +30,8 @@ SEARCHES: dict[str, Asked] = {
     "a fourteenth matches": Asked(q="anna"),
     "all match": Asked(q="architect"),
     "two words": Asked(q="anna nash"),
+    "last name first": Asked(down=True),
+    "a fourteenth matches, last name first": Asked(q="anna", down=True),
     "nothing matches": Asked(q="zzzz"),
     "two letters": Asked(q="ni"),
     "location": Asked(location="portugal"),

@@ -39,7 +39,7 @@ _FIELDS = ("full_name", "job_title", "department", "organization", "location", "
 
 def questions(pair: Pair) -> list[Ask]:
     """The whole directory, its filters, and searches for each value of the pair: whole, in part, as in world 2."""
-    paths = ["/people", *(f"/people{query}" for query in SEARCHES)]
+    paths = ["/people", "/people?sort=name-down", *(f"/people{query}" for query in SEARCHES)]
     for handle in pair.handles:
         for name in _FIELDS:
             value = canary(handle, name)

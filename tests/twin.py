@@ -149,7 +149,7 @@ QUERIES = ("?source=forum&kind=answer", "?source=school", "?kind=no-such-kind", 
 #: Searches of the directory that are asked besides the whole; every canary starts with `zq`.
 SEARCHES = (
     "?q=zq", "?q=public", "?q=fa", "?location=zq", "?product=zq", "?certified=1", "?mine=1", "?active=1&q=zq",
-    "?sort=email", "?sort=updated", "?cursor=zzz", "?cursor=WyJmYXkiLCIiXQ",
+    "?sort=email", "?sort=updated", "?sort=name-down&q=zq", "?cursor=zzz", "?cursor=WyJmYXkiLCIiXQ",
 )
 
 

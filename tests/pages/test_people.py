@@ -71,3 +71,17 @@ def test_t47_an_unknown_parameter_changes_nothing(app: Flask, client: FlaskClien
     whole = client.get("/people").data
     for query in ("sort=email", "sort=-updated", "page=2", "per_page=1", "ids=1", "mine=1", "fields=email"):
         assert client.get(f"/people?{query}").data == whole, query
+
+
+def test_the_last_name_first_page_by_page_and_a_place_is_of_one_order_only(app: Flask, client: FlaskClient) -> None:
+    _crowd(app, people.PAGE + 7)
+    first = client.get("/people?sort=name-down")
+    assert re.search(r'<option value="name-down" selected>', first.get_data(as_text=True))
+    more = re.search(r'<a class="btn" href="(/people[^"]+)"', first.get_data(as_text=True))
+    assert more
+    url = more[1].replace("&amp;", "&")
+    assert "sort=name-down" in url
+    found = _cards(first) + _cards(client.get(url))
+    assert found == [f"m{number}" for number in reversed(range(people.PAGE + 7))]
+    other = client.get(url.replace("sort=name-down&", ""))
+    assert _cards(other) == [f"m{number}" for number in range(people.PAGE)]

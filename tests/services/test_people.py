@@ -130,7 +130,7 @@ def truth(ctx: Context, viewer: Viewer, search: Asked) -> list[str]:
         views = [seen(ctx, handle, [number]) for number in viewer.organizations] or [whole]
         if any(view and view.name == whole.name and matches(view, search) for view in views):
             rows.append((people_index.sort_key(whole.name), handle))
-    return [handle for _, handle in sorted(rows)]
+    return [handle for _, handle in sorted(rows, reverse=search.down)]
 
 
 # Random worlds -------------------------------------------------------------------------------------------------------
@@ -148,6 +148,7 @@ searches = st.builds(
     Asked, q=st.sampled_from(("", "", "ann", "ANN", "ä", "z", "zoe berg", "анна", "%", "50%", '"x"', "xyz")),
     location=st.sampled_from(("", "", "Lis", "portugal", "%")), product=st.sampled_from(("", "", "Ann", "an")),
     certified=st.sampled_from((False, False, True)), active=st.sampled_from((False, False, True)),
+    down=st.booleans(),
 )  # fmt: skip
 
 
@@ -240,6 +241,8 @@ def test_t50_a_walk_through_all_pages_is_the_sorted_truth(ctx: Context) -> None:
     for viewer in (ANONYMOUS, acme):
         assert walk(ctx, viewer) == truth(ctx, viewer, Asked())
         assert walk(ctx, viewer, q="town") == truth(ctx, viewer, Asked(q="town"))
+        assert walk(ctx, viewer, down=True) == truth(ctx, viewer, Asked())[::-1]
+        assert walk(ctx, viewer, q="town", down=True) == truth(ctx, viewer, Asked(q="town"))[::-1]
     assert walk(ctx) != walk(ctx, acme)
     page = asked(ctx)
     assert len(page.cards) == people.PAGE

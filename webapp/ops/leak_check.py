@@ -36,7 +36,7 @@ from webapp.store.database import Database
 #: Query strings of pages about people, and searches of the directory, that are asked besides none.
 QUERIES = ("?source=forum&kind=answer", "?kind=no-such-kind", "?cursor=zzz", "?as=anyone")
 SEARCHES = (
-    f"?q={MARK}", f"?location={MARK}", f"?product={MARK}", "?certified=1", "?mine=1", "?active=1", "?sort=email",
+    f"?q={MARK}", f"?location={MARK}", f"?product={MARK}", "?certified=1", "?mine=1", "?active=1", "?sort=name-down",
     "?cursor=zzz",
 )
 _MARKED = re.compile(rf"{MARK}[a-z0-9]+?qz")

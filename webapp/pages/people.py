@@ -15,6 +15,8 @@ blueprint = Blueprint("people", __name__)
 
 _TEXTS = ("q", "location", "product")
 _TICKS = ("certified", "mine", "active")
+#: The value of `sort` for the last name first; every other is no sort (T47).
+DOWN = "name-down"
 
 
 @blueprint.get("/people")
@@ -25,7 +27,7 @@ def directory() -> Any:
     certified, mine, active = (request.args.get(name, "") == "1" for name in _TICKS)
     asked = Asked(
         q=q, location=location, product=product, certified=certified, mine=mine, active=active,
-        cursor=request.args.get("cursor", ""),
+        down=request.args.get("sort") == DOWN, cursor=request.args.get("cursor", ""),
     )  # fmt: skip
     page = people.view_people(_request.context(), _request.current_viewer(), asked, _request.now())
     more = _url(asked, page.next_cursor) if page.next_cursor else None
@@ -37,5 +39,6 @@ def directory() -> Any:
 def _url(asked: Asked, cursor: str) -> str:
     """The address of the next page of the same search."""
     given = [(name, getattr(asked, name)) for name in _TEXTS if getattr(asked, name)]
+    given += [("sort", DOWN)] if asked.down else []
     given += [(name, "1") for name in _TICKS if getattr(asked, name)]
     return f"/people?{urlencode([*given, ('cursor', cursor)])}"

@@ -9,7 +9,7 @@ nothing is counted but what is on the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.terms import Viewer
 from policies.visibility import Gate
@@ -49,7 +49,13 @@ class Asked:
     certified: bool = False
     mine: bool = False
     active: bool = False
+    down: bool = False      # last name first
     cursor: str = ""
+
+    @property
+    def cursor_of(self) -> str:
+        """What its cursors are sealed for: a place of one order is none of the other."""
+        return "people, last first" if self.down else "people"
 
     @property
     def is_narrowed(self) -> bool:
@@ -115,13 +121,13 @@ def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeopleP
             looked = shown[PAGE - 1][0] if len(shown) > PAGE else None
             break
         looked = found[-1]
-        search = Search(search.needles, search.prefix, search.since, (found[-1].sort_key, found[-1].handle))
+        search = replace(search, after=(found[-1].sort_key, found[-1].handle))
         limit = NEXT
     del shown[PAGE:]
     return PeoplePage(
         asked,
         _cards(ctx, gate, shown),
-        None if looked is None else seal(ctx.site.secret_key, "people", looked.sort_key, looked.handle),
+        None if looked is None else seal(ctx.site.secret_key, asked.cursor_of, looked.sort_key, looked.handle),
         bool(audiences),
         tuple(card_store.load_organization_names(ctx.db, audiences)) if audiences else (),
     )
@@ -148,7 +154,7 @@ def _wish(ctx: Context, asked: Asked, slugs: Sequence[str], now: int) -> _Wish:
         needles.append(mine[0])
     since = now // DAY - YEAR_DAYS if asked.active else None
     return _Wish(
-        Search(tuple(needles), prefix, since, _place(ctx, asked.cursor)), tuple(terms), mine, asked.certified
+        Search(tuple(needles), prefix, since, _place(ctx, asked), asked.down), tuple(terms), mine, asked.certified
     )
 
 
@@ -233,7 +239,7 @@ def _gem_words(ctx: Context, gem: MilestoneView) -> str:
     return f"{gem.value:,} {one if gem.value == 1 else several}"
 
 
-def _place(ctx: Context, cursor: str) -> tuple[str, str]:
+def _place(ctx: Context, asked: Asked) -> tuple[str, str]:
     """The place that a cursor names; the beginning for what is none."""
-    key, handle = unseal_words(ctx.site.secret_key, "people", cursor) or ("", "")
+    key, handle = unseal_words(ctx.site.secret_key, asked.cursor_of, asked.cursor) or ("", "")
     return key, handle

@@ -17,6 +17,8 @@ from webapp.store.lists import padded
 
 #: How many rows in key order are looked through before the word index is asked: what many match is found at once.
 WALK = 300
+#: After every name.
+LAST = ("\U0010ffff", "")
 
 
 class Entry(NamedTuple):
@@ -44,12 +46,13 @@ class Found(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for. `needles` stand in the words, each of three characters or more; `prefix` starts the sort key;
-    `since`: active on that day or later; `after`: the place of the last row that was shown."""
+    `since`: active on that day or later; `after`: the place of the last row that was shown; `down`: last name first."""
 
     needles: tuple[str, ...] = ()
     prefix: str = ""
     since: int | None = None
     after: tuple[str, str] = ("", "")
+    down: bool = False
 
 
 # The index
@@ -154,22 +157,24 @@ def find(db: Database, audiences: Sequence[int], search: Search, limit: int) -> 
     """
     halves = [_half(db, 0, tuple(audiences), search, limit)]
     halves += [_half(db, audience, (), search, limit) for audience in audiences]
-    return [row for row, _ in zip(merge(*halves), range(limit), strict=False)]
+    return [row for row, _ in zip(merge(*halves, reverse=search.down), range(limit), strict=False)]
 
 
 def _half(db: Database, audience: int, without: tuple[int, ...], search: Search, limit: int) -> list[Found]:
-    after, count = search.after, len(search.needles)
+    after, count, down = search.after, len(search.needles), search.down
+    if down and after == ("", ""):
+        after = LAST
     needles = search.needles
     ranged, bounds = _range(search)
     rest = (*without, *(() if search.since is None else (search.since,)))
     if not needles:
-        sql = _walk_sql(db.dialect, 0, len(without), search.since is not None, ranged)
+        sql = _walk_sql(db.dialect, 0, len(without), search.since is not None, ranged, down)
         return _found(db, sql, (audience, *after, *bounds, *rest, limit), audience)
-    sql = _walk_sql(db.dialect, count, len(without), search.since is not None, ranged)
+    sql = _walk_sql(db.dialect, count, len(without), search.since is not None, ranged, down)
     rows = db.rows(sql, (audience, *after, *bounds, WALK, *needles, *rest, limit))
     if len(rows) >= limit:
         return [Found(row[0], row[1], row[2], audience, row[3]) for row in rows]
-    sql = _index_sql(db.dialect, count, len(without), search.since is not None, ranged)
+    sql = _index_sql(db.dialect, count, len(without), search.since is not None, ranged, down)
     if db.dialect == "sqlite":
         asked: tuple[object, ...] = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
     else:
@@ -200,30 +205,32 @@ def _conditions(without: int, since: bool) -> str:
 
 
 @lru_cache(maxsize=512)
-def _walk_sql(dialect: str, needles: int, without: int, since: bool, ranged: bool) -> str:
+def _walk_sql(dialect: str, needles: int, without: int, since: bool, ranged: bool, down: bool) -> str:
     """Rows in key order; with needles, only WALK of them are looked at."""
-    place = " AND (sort_key, handle) > (?, ?)" + (" AND sort_key >= ? AND sort_key < ?" if ranged else "")
+    than, way = ("<", " DESC") if down else (">", "")
+    place = f" AND (sort_key, handle) {than} (?, ?)" + (" AND sort_key >= ? AND sort_key < ?" if ranged else "")
     conditions = _conditions(without, since)
     if not needles:
         return (
             "SELECT p.sort_key, p.handle, p.profile_id, p.name FROM people p WHERE p.audience = ?"
             f"{place.replace('sort_key', 'p.sort_key').replace('handle', 'p.handle')}{conditions}"
-            " ORDER BY p.sort_key, p.handle LIMIT ?"
+            f" ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
         )
     inside = "instr(p.words, ?) > 0" if dialect == "sqlite" else "strpos(p.words, ?) > 0"
     return (
         "SELECT p.sort_key, p.handle, p.profile_id, p.name FROM (SELECT sort_key, handle, profile_id, name, words,"
-        f" active_day FROM people WHERE audience = ?{place} ORDER BY sort_key, handle LIMIT ?) p"
-        f" WHERE {' AND '.join([inside] * needles)}{conditions} ORDER BY p.sort_key, p.handle LIMIT ?"
+        f" active_day FROM people WHERE audience = ?{place} ORDER BY sort_key{way}, handle{way} LIMIT ?) p"
+        f" WHERE {' AND '.join([inside] * needles)}{conditions} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
     )
 
 
 @lru_cache(maxsize=512)
-def _index_sql(dialect: str, needles: int, without: int, since: bool, ranged: bool) -> str:
+def _index_sql(dialect: str, needles: int, without: int, since: bool, ranged: bool, down: bool) -> str:
     """Rows by the trigrams of their words. MATERIALIZED: else PostgreSQL walks the whole key index instead."""
-    place = "p.audience = ? AND (p.sort_key, p.handle) > (?, ?)"
+    than, way = ("<", " DESC") if down else (">", "")
+    place = f"p.audience = ? AND (p.sort_key, p.handle) {than} (?, ?)"
     place += " AND p.sort_key >= ? AND p.sort_key < ?" if ranged else ""
-    rest = f"{place}{_conditions(without, since)} ORDER BY p.sort_key, p.handle LIMIT ?"
+    rest = f"{place}{_conditions(without, since)} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
     columns = "p.sort_key, p.handle, p.profile_id, p.name"
     if dialect == "sqlite":
         return (
