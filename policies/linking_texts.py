@@ -11,7 +11,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_not_itself": (
         "This is the account you are logged in to.", "Log in to the other account that you want to link."
     ),
-    "rule_not_same_group": ("These accounts share one profile already.", ""),
+    "rule_not_same_group": (
+        "These accounts share one profile already.", "To link a further account, log in to that one."
+    ),
     "rule_verified": (
         "An account can be linked only when its e-mail address is confirmed.",
         "Open the link in the mail that was sent there, then link it.",
@@ -51,7 +53,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_only_primary_makes_primary": (
         "Another primary is chosen from the present one.", "Log in to your primary account."
     ),
-    "rule_primary_is_another": ("This account is the primary already.", ""),
+    "rule_primary_is_another": (
+        "This account is the primary already.", "Choose another personal account if you want to change it."
+    ),
     "rule_primary_is_personal": (
         "Only a personal account can be the primary.",
         "Choose an account with an e-mail address of your own.",
@@ -67,7 +71,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "This account is managed by an organization, which can get into it.",
         "Log in to your primary account to change this.",
     ),
-    "rule_is_linked": ("This account is not linked.", ""),
+    "rule_is_linked": ("This account is not linked.", "Load the page again to see which accounts are."),
     "rule_primary_does_not_leave": (
         "The primary holds the group together and cannot leave it.",
         "Make another personal account the primary first, or unlink the others.",
@@ -80,8 +84,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "rule_asks_again_later": (
         "The primary declined not long ago.", "Ask again 30 days after that; it cannot be declined then."
     ),
-    "rule_leave_can_be_declined": ("This request cannot be declined any more.", ""),
-    "rule_may_object": ("There is nothing to object to.", ""),
+    "rule_leave_can_be_declined": (
+        "This request cannot be declined any more.", "Wait for the day that you were told, or unlink the account now."
+    ),
+    "rule_may_object": ("There is nothing to object to.", "Load the page again to see how your accounts stand."),
 }
 
 
