@@ -12,8 +12,10 @@ from policies.terms import Viewer
 from tests.conftest import NOW
 from tests.factories import make_account
 from tests.plugged import plug, plugin
-from webapp.services import editing, link_operator, link_verbs, reactions
+from tests.services import linkers as by
+from webapp.services import awards, editing, kudos, link_operator, link_verbs, linking, reactions
 from webapp.services.context import Context
+from webapp.services.sessions import Session
 
 
 class Told:
@@ -88,6 +90,34 @@ def test_t55_a_changed_profile_tells_what_anyone_may_see(site, told):
     save(site, sally, bio="Still for nobody")
     assert told.heard == [
         ("profile_changed", {"profile": "acc-sally", "values": {"location": "Lisbon"}, "at": NOW}),
+    ]
+
+
+def test_t55_content_copied_to_a_new_primary_is_a_change(site, told):
+    ann, bob = by.member(site.db, "ann", bio="I am Ann"), by.member(site.db, "bob")
+    session = by.log_in(site, ann)
+    session = by.link(site, session, "bob", primary_choice=by.pick(site, session, ann))
+    told.heard.clear()
+    linking.make_primary(site, session, by.row(site, session, "bob").key, NOW, copy=True)
+    row = site.db.row("SELECT public_id FROM account WHERE id = ?", (bob,))
+    assert told.heard == [("profile_changed", {"profile": row[0], "values": {"bio": "I am Ann"}, "at": NOW})]
+
+
+def test_a_rule_on_peer_kudos_gives_its_badge_the_night_after_and_tells_it(site, told):
+    ann, root = make_account(site.db, "ann"), make_account(site.db, "root", is_admin=True)
+    make_account(site.db)
+    giver, admin = (
+        Session("raw", "id", one, handle, handle == "root", NOW, NOW, Viewer(one, one))
+        for one, handle in ((ann, "ann"), (root, "root"))
+    )
+    awards.rehearse(site, admin, "kind", NOW)
+    awards.start(site, admin, "kind", "silent", NOW)
+    kudos.give(site, giver, "sally", {"category": "answer", "message": "Thank you"}, NOW)
+    assert told.heard == []
+    awards.nightly(site, NOW + 9)
+    awards.work(site, NOW + 9)
+    assert told.heard == [
+        ("award_given", {"profile": "acc-sally", "badge": "kind", "title": "Kind", "at": NOW + 9}),
     ]
 
 

@@ -13,7 +13,17 @@ from policies.errors import Invalid, Refused
 from policies.linking import Outcome
 from policies.linking_texts import refused
 from policies.terms import State
-from webapp.services import accounts, emails, link_mail, link_verbs, passwords, people_index, throttle, tokens
+from webapp.services import (
+    accounts,
+    emails,
+    link_mail,
+    link_verbs,
+    passwords,
+    people_index,
+    reactions,
+    throttle,
+    tokens,
+)
 from webapp.services.context import Context
 from webapp.services.link_leave import (
     ask_to_leave,
@@ -171,6 +181,7 @@ def make_primary(
             proofs.cancel_for_account(ctx.db, account_id, link_proofs.LINK)
         if values:
             _save(ctx, new_id, values)
+            reactions.changed(ctx, new_id, values, now)
             note(ctx, "account:copy", new_id, now, actor_id=session.account_id, fields=sorted(values))
         accepted = _accept(ctx, new_id, accept)
         if accepted:
