@@ -23,7 +23,7 @@ HANDLES = ("sally", "ravi", "mira", "otto")
 #: Rules that answer with something else than a page, or lead away.
 NO_PAGES = (
     "/static/", "/art/", "/avatar/", "/metrics", "/healthz", "/readyz", "/robots.txt", "/sitemap",
-    "/.well-known/", "/hooks/", "/api/v1/", "/api/openapi.json",
+    "/.well-known/", "/hooks/", "/api/v1/", "/api/openapi.json", "/settings/data/export.zip",
 )  # fmt: skip
 SCREENS = (("light", 1280), ("dark", 390))
 
