@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from policies.extending import Standing
 from webapp.store.database import Database
+from webapp.store.ingest import lock_accounts
 
 LAST_LIMIT = 300
 
@@ -129,6 +130,7 @@ def save_rules(db: Database, rules: Mapping[str, tuple[str, str, tuple[str, ...]
 def _retire(db: Database, name: str, retired: bool) -> None:
     held = (f"rule:{name}",)
     mine = "kind = 'badge' AND item = ? AND source_id IS NULL"
+    lock_accounts(db, [row[0] for row in db.rows(f"SELECT account_id FROM held WHERE {mine}", held)])
     db.execute(
         f"UPDATE account SET row_version = row_version + 1 WHERE id IN (SELECT account_id FROM held WHERE {mine})", held
     )
