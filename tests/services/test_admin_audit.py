@@ -49,6 +49,19 @@ def test_deeds_tell_who_whose_and_what_before_and_after(ctx: Context, boss: Sess
     assert look(ctx).rows[0].subject == "a deleted account"
 
 
+@pytest.mark.parametrize("event", ["badge:publish", "badge:unpublish"])
+def test_d5_who_publishes_a_badge_of_the_profile_from_a_linked_account_is_not_told(
+    ctx: Context, boss: Session, event: str
+) -> None:
+    """The primary's badge, published in the session of a linked account: actor and subject would be the pair."""
+    ann, bob = make_account(ctx.db, "ann"), make_account(ctx.db, "bob")
+    audit.record(ctx.db, event, NOW, actor_id=bob, subject_id=ann, badge="answers-10")
+    row = look(ctx).rows[0]
+    assert (row.event, row.actor, row.subject, row.details) == (event, "", "@ann", ())
+    assert look(ctx, actor="bob").rows == ()
+    assert "@bob" not in repr(exported(ctx, boss))
+
+
 def test_own_acts_tell_the_account_and_no_value(ctx: Context, boss: Session) -> None:
     ann, bob = make_account(ctx.db, "ann"), make_account(ctx.db, "bob")
     audit.record(ctx.db, "privacy:edit", NOW, actor_id=ann, subject_id=ann, private=True, keep_name=False)

@@ -38,15 +38,15 @@ LINK_EVENTS = (
 #: Deeds of admins, operators and the machine: actor, subject and detail are told.
 DEEDS = (
     "account:deactivate", "account:reactivate", "admin", "app:change", "app:disable", "app:enable", "app:register",
-    "app:remove", "app:secret", "app:source", "audit", "badge", "badge_rule", "claim", "domain",
-    "invitation", "levels", "member", "members", "organization", "plugin", "policy", "site", "source",
-    "source_token",
+    "app:remove", "app:secret", "app:source", "audit", "badge:allow", "badge:rehearse", "badge:revoke", "badge:start",
+    "badge_rule", "claim", "domain", "invitation", "levels", "member", "members", "organization", "plugin", "policy",
+    "site", "source", "source_token",
 )  # fmt: skip
 #: What members do with their own account: the account is told.
 OWN = (
     "account:claim", "account:create", "account:close", "account:delete", "account:keep", "app", "about", "activity",
-    "avatar", "data", "deletion", "email", "export", "find-me", "handle", "links", "name", "password", "photo",
-    "privacy", "products", "session", "terms", "visibility",
+    "avatar", "badge:publish", "badge:unpublish", "data", "deletion", "email", "export", "find-me", "handle", "links",
+    "name", "password", "photo", "privacy", "products", "session", "terms", "visibility",
 )  # fmt: skip
 #: Details of these that tell nothing of a profile.
 OWN_DETAILS = {"session:start": ("way",), "terms:accept": ("version",), "account:create": ("terms", "admin")}

@@ -184,6 +184,7 @@ def _record(
     if actor not in (known := identities.load_identities(db, source.id, [actor])):
         identities.save_identities(db, source.id, [(actor, receiver_id, None)], now)
         known = identities.load_identities(db, source.id, [actor])
+    ingest.lock_accounts(db, [receiver_id, giver_id])
     event = ActivityRow(
         0, secrets.token_hex(16), receiver_id, giver_id, ActivityKind.KUDOS.value, now, "", "", "", False
     )
