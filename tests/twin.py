@@ -19,7 +19,7 @@ from tests import worlds
 from tests.conftest import NOW
 from webapp.ops import twin
 from webapp.ops.twin import SAFE, Answer, Ask, Crawl, compare, crawl, etags_of
-from webapp.services import people_index
+from webapp.services import issuer_key, people_index
 from webapp.services.views import SECTIONS
 
 if TYPE_CHECKING:
@@ -116,6 +116,10 @@ def copy_world(template: Path, folder: Path) -> World:
     """A world of its own, from a database file that is closed and has no log beside it."""
     folder.mkdir(parents=True)
     shutil.copyfile(template, folder / "vitrine.db")
+    key = template.parent / issuer_key.FILE         # one site, one key
+    if not key.exists():
+        issuer_key._make(key)
+    shutil.copy2(key, folder / issuer_key.FILE)
     return World(folder)
 
 
