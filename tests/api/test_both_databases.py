@@ -10,7 +10,7 @@ import pytest
 from policies.terms import Viewer
 from tests.api.bearers import make_app, make_token
 from tests.factories import link, make_account
-from tests.services.people import choose, statements
+from tests.services.people import choose, set_columns, statements
 from webapp.services import api_users as users
 from webapp.services.app_views import ANYBODY, Looker
 from webapp.services.context import Context
@@ -36,6 +36,20 @@ def test_one_and_many_answer_alike_for_everybody(ctx: Context) -> None:
         assert "location" not in single[1]
     assert "department" in users.users_json(ctx, Looker(colleague, colleague), ["acc-mgd"])[0]
     assert "department" not in users.users_json(ctx, ANYBODY, ["acc-mgd"])[0]
+
+
+def test_an_account_whose_primary_is_gone_or_private_leads_nowhere(ctx: Context) -> None:
+    """D5, D22: its own record goes on, without the way to a profile."""
+    ann, work = (make_account(ctx.db, name, **VALUES) for name in ("ann", "work"))
+    link(ctx.db, work, ann)
+    (found,) = users.users_json(ctx, ANYBODY, ["acc-work"])
+    assert found["profileUrl"].endswith("/u/ann")
+    for gone in ({"state": "deactivated", "state_at": 1}, {"state": "closing", "state_at": 1},
+                 {"state": "active", "private": True}):  # fmt: skip
+        set_columns(ctx.db, ann, **gone)
+        (left,) = users.users_json(ctx, ANYBODY, ["acc-work"])
+        assert "profileUrl" not in left
+        assert left["accountId"] == "acc-work"
 
 
 def test_t61_the_same_statements_run_whoever_is_asked_for(ctx: Context) -> None:

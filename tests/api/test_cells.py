@@ -190,6 +190,15 @@ def test_t97_a_token_in_the_address_is_ignored(app: Any, client: FlaskClient, sq
     assert client.post("/api/v1/activities", data={"access_token": token}).status_code == 401
 
 
+def test_t97_no_other_site_reads_with_a_token(app: Any, client: FlaskClient, sqlite_db: Database) -> None:
+    app.config["CLOCK"] = lambda: NOW
+    sally = make_account(sqlite_db, **VALUES)
+    headers = {"Authorization": f"Bearer {make_token(sqlite_db, make_app(sqlite_db), sally)}", "Origin": "https://x.example"}
+    for path in ("users/acc-sally", "users/acc-nobody", "profiles/sally", "people", "me"):
+        assert not [name for name, _ in client.get(f"/api/v1/{path}", headers=headers).headers
+                    if name.startswith("Access-Control")], path  # fmt: skip
+
+
 def test_me_is_the_member_and_needs_the_scope(app: Any, client: FlaskClient, sqlite_db: Database) -> None:
     app.config["CLOCK"] = lambda: NOW
     sally = make_account(sqlite_db, **VALUES)

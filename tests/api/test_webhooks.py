@@ -87,6 +87,20 @@ def test_t55_an_app_hears_of_its_own_view_and_of_no_hidden_change(ctx: Context) 
     assert events(ctx) == []
 
 
+def test_a_ticked_field_that_stands_on_the_profile_only_makes_an_event_for_that_app(ctx: Context) -> None:
+    db = ctx.db
+    sally, work = make_account(db, "sally", bio="One"), make_account(db, "work", bio="One")
+    link(db, work, sally)
+    plain, ticking, works = make_app(db), make_app(db), make_app(db)
+    for app, account, ticks in ((plain, sally, ()), (ticking, sally, ("bio",)), (works, work, ("bio",))):
+        consent(ctx, app, account, *ticks)
+        hook(ctx, app)
+    choose(db, sally, you=("bio",))
+    assert {public_id for _, public_id in events(ctx)} == {"acc-sally", "acc-work"}
+    set_columns(db, sally, bio="Two")
+    assert events(ctx) == [("profile.changed", "acc-sally")], "the app with the tick, and it alone"
+
+
 def test_t55_a_field_that_the_app_asks_for_no_more_makes_no_event(ctx: Context) -> None:
     """Ticks count as far as the app still asks: by its fields and its scopes."""
     db = ctx.db

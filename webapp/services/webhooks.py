@@ -133,7 +133,10 @@ def _digest(ctx: Context, hook: Hook, account: Watched, now: int) -> str | None:
     found: list[object] = [record]
     url = str(record.get("profileUrl", ""))
     if url:
-        found.append(profile_of(ctx, Looker(kind, kind), url.rpartition("/")[2], now))
+        handle = url.rpartition("/")[2]
+        found.append(profile_of(ctx, Looker(kind, kind), handle, now))
+        if looker.ticked:       # some fields stand on the profile only
+            found.append(profile_of(ctx, looker, handle, now))
     return hashlib.sha256(json.dumps(found, sort_keys=True, default=str).encode()).hexdigest()
 
 
