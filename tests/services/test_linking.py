@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -229,7 +230,8 @@ def test_d3_i11_every_verb_mails_every_address_and_audits_each_account_by_itself
     for recipient, text in sent:
         own, other = ("ann", "bob") if recipient.startswith("ann") else ("bob", "ann")
         assert f"@{own}" in text
-        assert other not in text.lower().replace("another", "").replace("announce", "")
+        words = re.sub(r"token=\S+", "", text)      # a token may spell anything
+        assert other not in words.lower().replace("another", "").replace("announce", "")
     event = {"make_primary": "account:primary", "leave": "leave:ask"}.get(verb, f"account:{verb}")
     found = ctx.db.rows("SELECT actor_id, subject_id, detail FROM audit WHERE event = ?", (event,))
     assert {subject for _, subject, _ in found} == ({ann, bob} if verb != "leave" else {bob})
