@@ -31,7 +31,8 @@ GIVEN = (K.LIKE_RECEIVED, K.KUDOS)
 HELD = "account_id, kind, item, at, events"
 CROSSING = "account_id, metric, value, at"
 TABLES = (
-    "kudos", "held", "pair_counter", "crossing", "activity_day", "activity", "identity", "source", "handle", "account",
+    "retracted", "kudos", "held", "pair_counter", "crossing", "activity_day", "activity", "identity", "source",
+    "handle", "account",
 )  # fmt: skip
 
 
