@@ -31,8 +31,8 @@ GIVEN = (K.LIKE_RECEIVED, K.KUDOS)
 HELD = "account_id, kind, item, at, events"
 CROSSING = "account_id, metric, value, at"
 TABLES = (
-    "retracted", "kudos", "held", "pair_counter", "crossing", "activity_day", "activity", "identity", "source",
-    "handle", "account",
+    "source_hour", "retracted", "kudos", "held", "pair_counter", "crossing", "activity_day", "activity", "identity",
+    "source", "handle", "account",
 )  # fmt: skip
 
 
