@@ -18,6 +18,7 @@ from webapp.pages import _drawn
 from webapp.pages import profile as pages
 from webapp.services import views
 from webapp.services.app_views import Looker
+from webapp.services.credentials import Switch
 from webapp.services.light_text import blocks_of
 from webapp.services.site_settings import TermsView
 
@@ -209,8 +210,10 @@ def poisoned(value: Any, text: str) -> Any:
 def test_t74_text_of_people_is_inert(
     draw: Callable[..., HTMLParser], template: str, name: str, sample: Callable[..., Any], text: str
 ) -> None:
-    clean = draw(template, **{name: sample(), "seen_as": None})
-    tree = draw(template, **{name: poisoned(sample(), text), "seen_as": None})
+    switch = Switch("forum-helper", "First helper", True, "/u/sally/badges/forum-helper/credential")
+    clean = draw(template, **{name: sample(), "seen_as": None, "switches": (switch,)})
+    hostile = dataclasses.replace(switch, title=text)
+    tree = draw(template, **{name: poisoned(sample(), text), "seen_as": None, "switches": (hostile,)})
     assert len(tree.css("script")) == len(clean.css("script")) == 2
     assert len(tree.css("img")) <= len(clean.css("img"))
     for node in tree.css("*"):
@@ -222,7 +225,7 @@ def test_t74_text_of_people_is_inert(
 def test_no_page_has_an_inline_script_or_style(draw: Callable[..., HTMLParser]) -> None:
     for template, given in (("profile/page.html", {"view": samples.full(owner=samples.owner()), "seen_as": None}),
                             ("activity/page.html", {"page": samples.activity()}),
-                            ("badges/page.html", {"page": samples.badges()}),
+                            ("badges/page.html", {"page": samples.badges(), "switches": ()}),
                             ("home/page.html", {}), ("legal/privacy.html", {}),
                             ("legal/terms.html", {"terms": TermsView("1", blocks_of("# One\n\n- [two](/people)"))}),
                             ("errors/error.html", {"code": 404, "title": "Nothing", "text": "Here."})):
