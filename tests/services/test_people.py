@@ -412,6 +412,20 @@ def test_a_search_that_many_match_and_one_that_few_match(ctx: Context, monkeypat
         assert found == truth(ctx, ANONYMOUS, Asked(q=q))
 
 
+def test_where_few_were_active_the_last_name_is_found_too(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the day, not by a walk to the end of all names; page by page, both ways."""
+    crowd(ctx, 60)
+    for handle in ("zz-one", "zz-two", "aa-three"):
+        did(ctx.db, make_account(ctx.db, handle, full_name=handle))
+    people_index.rebuild(ctx)
+    whole = truth(ctx, ANONYMOUS, Asked(active=True))
+    assert {"zz-one", "zz-two", "aa-three"} <= set(whole)
+    monkeypatch.setattr(store, "WALK", 2)
+    monkeypatch.setattr(people, "PAGE", 2)
+    assert walk(ctx, active=True) == whole
+    assert walk(ctx, active=True, down=True) == whole[::-1]
+
+
 def test_totals_of_cards_are_those_of_the_pages(ctx: Context) -> None:
     """Level and stones of a group, likes between its accounts taken out (D9)."""
     from tests.services.people import earned, see

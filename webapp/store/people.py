@@ -167,13 +167,16 @@ def _half(db: Database, audience: int, without: tuple[int, ...], search: Search,
     needles = search.needles
     ranged, bounds = _range(search)
     rest = (*without, *(() if search.since is None else (search.since,)))
-    if not needles:
-        sql = _walk_sql(db.dialect, 0, len(without), search.since is not None, ranged, down)
+    if not needles and search.since is None:
+        sql = _walk_sql(db.dialect, 0, len(without), False, ranged, down)
         return _found(db, sql, (audience, *after, *bounds, *rest, limit), audience)
     sql = _walk_sql(db.dialect, count, len(without), search.since is not None, ranged, down)
     rows = db.rows(sql, (audience, *after, *bounds, WALK, *needles, *rest, limit))
     if len(rows) >= limit:
         return [Found(row[0], row[1], row[2], audience, row[3]) for row in rows]
+    if not needles:
+        sql = _active_sql(db.dialect, len(without), ranged, down)
+        return _found(db, sql, (audience, search.since, *after, *bounds, *without, limit), audience)
     sql = _index_sql(db.dialect, count, len(without), search.since is not None, ranged, down)
     if db.dialect == "sqlite":
         asked: tuple[object, ...] = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
@@ -206,21 +209,40 @@ def _conditions(without: int, since: bool) -> str:
 
 @lru_cache(maxsize=512)
 def _walk_sql(dialect: str, needles: int, without: int, since: bool, ranged: bool, down: bool) -> str:
-    """Rows in key order; with needles, only WALK of them are looked at."""
+    """Rows in key order; with needles or a day, only WALK of them are looked at."""
     than, way = ("<", " DESC") if down else (">", "")
     place = f" AND (sort_key, handle) {than} (?, ?)" + (" AND sort_key >= ? AND sort_key < ?" if ranged else "")
     conditions = _conditions(without, since)
-    if not needles:
+    if not needles and not since:
         return (
             "SELECT p.sort_key, p.handle, p.profile_id, p.name FROM people p WHERE p.audience = ?"
             f"{place.replace('sort_key', 'p.sort_key').replace('handle', 'p.handle')}{conditions}"
             f" ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
         )
     inside = "instr(p.words, ?) > 0" if dialect == "sqlite" else "strpos(p.words, ?) > 0"
+    words = " AND ".join([inside] * needles) or "TRUE"
     return (
         "SELECT p.sort_key, p.handle, p.profile_id, p.name FROM (SELECT sort_key, handle, profile_id, name, words,"
         f" active_day FROM people WHERE audience = ?{place} ORDER BY sort_key{way}, handle{way} LIMIT ?) p"
-        f" WHERE {' AND '.join([inside] * needles)}{conditions} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
+        f" WHERE {words}{conditions} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
+    )
+
+
+@lru_cache(maxsize=64)
+def _active_sql(dialect: str, without: int, ranged: bool, down: bool) -> str:
+    """Rows by the day somebody was last active: where few were, the key order would be walked to its end for them."""
+    than, way = ("<", " DESC") if down else (">", "")
+    place = f"(p.sort_key, p.handle) {than} (?, ?)" + (" AND p.sort_key >= ? AND p.sort_key < ?" if ranged else "")
+    rest = f"{place}{_conditions(without, False)} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
+    columns = "p.sort_key, p.handle, p.profile_id, p.name"
+    if dialect == "sqlite":
+        return (
+            f"SELECT {columns} FROM people p INDEXED BY people_active WHERE p.audience = ? AND p.active_day >= ?"
+            f" AND {rest}"
+        )
+    return (
+        "WITH hit AS MATERIALIZED (SELECT * FROM people WHERE audience = ? AND active_day >= ?)"
+        f" SELECT {columns} FROM hit p WHERE {rest}"
     )
 
 
