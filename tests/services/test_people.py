@@ -417,9 +417,12 @@ def test_where_few_were_active_the_last_name_is_found_too(ctx: Context, monkeypa
     crowd(ctx, 60)
     for handle in ("zz-one", "zz-two", "aa-three"):
         did(ctx.db, make_account(ctx.db, handle, full_name=handle))
+    did(ctx.db, make_account(ctx.db, "zz-year", full_name="zz-year"), at=NOW - people.YEAR_DAYS * 86_400)
+    did(ctx.db, make_account(ctx.db, "zz-past", full_name="zz-past"), at=NOW - (people.YEAR_DAYS + 1) * 86_400)
     people_index.rebuild(ctx)
     whole = truth(ctx, ANONYMOUS, Asked(active=True))
-    assert {"zz-one", "zz-two", "aa-three"} <= set(whole)
+    assert {"zz-one", "zz-two", "aa-three", "zz-year"} <= set(whole)
+    assert "zz-past" not in whole
     monkeypatch.setattr(store, "WALK", 2)
     monkeypatch.setattr(people, "PAGE", 2)
     assert walk(ctx, active=True) == whole
