@@ -10,6 +10,7 @@ from pathlib import Path
 from policies.manager import PolicyManager
 from webapp.ops.setup import set_up
 from webapp.services.context import Context, Site
+from webapp.store import days
 from webapp.store.database import Database
 
 #: The moment the generated world is looked at, unix seconds UTC.
@@ -69,7 +70,9 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
             " url, listed) VALUES (?,?,?,?,?,?,?,?,?,1)",
             _activity(members),
         )
-        db.executemany("INSERT INTO activity_day(account_id, day, area, n) VALUES (?,?,?,?)", _days(members, rng))
+        db.executemany(
+            "INSERT INTO activity_year(account_id, year, last_day, days) VALUES (?,?,?,?)", _years(members, rng)
+        )
         db.executemany(
             "INSERT INTO crossing(account_id, metric, value, at) VALUES (?,'answers',?,?)",
             ((i, v, NOW - 900 * DAY + v) for i in range(1, RICH + 1) for v in (1, 10, 25)),
@@ -140,8 +143,12 @@ def _activity(members: int) -> Iterator[tuple[object, ...]]:
             )
 
 
-def _days(members: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
+def _years(members: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
     today = NOW // DAY
     for i in range(1, members + 1):
-        for day in sorted(rng.sample(range(365), 40 if i <= RICH else 2)):
-            yield i, today - day, ("forum", "learning", "event")[day % 3], 1 + day % 7
+        years: dict[int, dict[tuple[int, int], int]] = {}
+        for ago in sorted(rng.sample(range(365), 40 if i <= RICH else 2)):
+            year = days.year_of(today - ago)
+            years.setdefault(year, {})[today - ago - days.start_of(year), ago % 3] = 1 + ago % 7
+        for year, counts in years.items():
+            yield i, year, days.start_of(year) + max(counts)[0], days.pack(counts)

@@ -22,7 +22,7 @@ Row = Mapping[str, object]
 SITE = "small.example"
 #: Every table that an import may touch.
 TABLES = (
-    "policy_state", "account", "handle", "identity", "source", "activity", "activity_day", "crossing", "pair_counter",
+    "policy_state", "account", "handle", "identity", "source", "activity", "activity_year", "crossing", "pair_counter",
     "held", "kudos", "audit",
 )  # fmt: skip
 

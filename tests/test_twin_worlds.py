@@ -78,7 +78,7 @@ def other_doings(handle: str) -> tuple[str, ...]:
     who = of(handle)
     return (
         f"UPDATE activity SET title = title || ' other', at = at - 90000 WHERE account_id = {who}",
-        f"UPDATE activity_day SET n = n + 3 WHERE account_id = {who}",
+        f"UPDATE activity_year SET days = '[1,0,5,100,1,7,140,2,9]' WHERE account_id = {who}",
         "INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, title, listed)"
         " SELECT source_id, external_id || '-more', identity_id, account_id, kind, at + 5, 'More', 1 FROM activity"
         f" WHERE account_id = {who}",

@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.conftest import NOW
 from webapp.store.database import Database, marks
+from webapp.store.days import add_days
 from webapp.store.policy import append_change
 
 DAY = 86_400
@@ -301,8 +302,8 @@ def _acts(db: Database, person: Person, ids: Mapping[str, int]) -> None:
         act("like_received", "forum", start + 90 + number, "", listed=False, number=number)
     for step, (kind, (source, listed)) in enumerate(_ACTS.items()):
         act(kind, source, start + 3600 * (step + 1), canary(handle, f"act{kind}"), listed)
-    for (day, area), count in days.items():
-        _insert(db, "activity_day", account_id=account, day=day, area=area, n=count)
+    with db.transaction():
+        add_days(db, {(account, *day): count for day, count in days.items()})
     for kind in HELD:
         _insert(
             db, "held", account_id=account, kind=kind, item=f"{kind}-{handle}",

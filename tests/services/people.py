@@ -12,6 +12,7 @@ from webapp.services import profiles, viewing
 from webapp.services.context import Context
 from webapp.services.views import ProfileView
 from webapp.store.database import Database
+from webapp.store.days import add_days
 
 DAY = 86_400
 FIELDS = (
@@ -65,9 +66,8 @@ def did(
         (source_id, f"e{count[0]}", identity[0], account_id, kind, at, title, url, listed),
     )
     if listed:
-        db.execute("INSERT INTO activity_day(account_id, day, area, n) VALUES (?,?,?,1)"
-                   " ON CONFLICT (account_id, day, area) DO UPDATE SET n = activity_day.n + 1",
-                   (account_id, at // DAY, area))
+        with db.transaction():
+            add_days(db, {(account_id, at // DAY, area): 1})
 
 
 def holds(db: Database, account_id: int, kind: str, item: str, at: int = NOW - DAY, **columns: Any) -> None:

@@ -65,7 +65,9 @@ def test_a_new_address_waits_for_a_batch_of_events_and_neither_is_stopped(ctx: C
     people.did(ctx.db, ann)
     session, key = change(ctx, ann, "ann@new.example")
     with ctx.db.transaction():      # as ingest: the account's key first, its counters later
-        ctx.db.execute("INSERT INTO activity_day(account_id, day, area, n) VALUES (?,1,'forum',1)", (ann,))
+        ctx.db.execute(
+            "INSERT INTO activity_year(account_id, year, last_day, days) VALUES (?,1970,0,'[0,0,1]')", (ann,)
+        )
         beside = Beside(ctx.db, lambda: addresses.finish_change(ctx, NOW, session, key))
         beside.waits(ctx.db)
         ctx.db.execute("UPDATE account SET answers = answers + 1 WHERE id = ?", (ann,))

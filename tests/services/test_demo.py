@@ -16,7 +16,7 @@ from webapp.services import demo, profiles, repair
 from webapp.services.context import Context, Site
 from webapp.services.demo import make_demo
 from webapp.services.views import ProfileView
-from webapp.store import accounts
+from webapp.store import accounts, days
 from webapp.store.database import Database
 
 
@@ -65,7 +65,7 @@ def test_sally_shows_every_section(sqlite_ctx: Context) -> None:
     assert view.avatar.url
     assert view.kudos is not None
     assert any(note.message for note in view.kudos.latest)
-    areas = {row[0] for row in sqlite_ctx.db.rows("SELECT area FROM activity_day")}
+    areas = {area for _, _, area in days.load_all(sqlite_ctx.db)}
     assert areas == {"forum", "learning", "event"}
 
 
@@ -98,13 +98,8 @@ def test_addresses_are_reserved_ones(sqlite_ctx: Context) -> None:
 
 def test_the_year_of_the_heatmap_is_full(sqlite_ctx: Context) -> None:
     make_demo(sqlite_ctx, NOW)
-    weeks = {
-        row[0] // 7
-        for row in sqlite_ctx.db.rows(
-            "SELECT day FROM activity_day d JOIN account a ON a.id = d.account_id WHERE a.handle = 'otto'"
-        )
-        if row[0] > NOW // 86400 - 53 * 7
-    }
+    (otto,) = sqlite_ctx.db.row("SELECT id FROM account WHERE handle = 'otto'") or (0,)
+    weeks = {day // 7 for _, day, _ in days.load_all(sqlite_ctx.db, otto) if day > NOW // 86400 - 53 * 7}
     assert len(weeks) >= 52
     assert sqlite_ctx.db.row("SELECT MAX(at) <= ? FROM activity", (NOW,)) == (1,)
 

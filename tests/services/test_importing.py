@@ -151,7 +151,7 @@ def test_activity_that_came_before_the_person_is_counted_when_the_person_is_rais
     load(ctx, dumps.write_small(tmp_path / "a"))
     ctx.db.execute("UPDATE activity SET account_id = NULL WHERE account_id = ?", (person(ctx, 5, "id"),))
     ctx.db.execute("UPDATE identity SET account_id = NULL WHERE actor = '5'")
-    for table in ("activity_day", "crossing", "held"):
+    for table in ("activity_year", "crossing", "held"):
         ctx.db.execute(f"DELETE FROM {table} WHERE account_id = (SELECT id FROM account WHERE handle = 'member')")
     load(ctx, tmp_path / "a")
     assert person(ctx, 5, "handle") == "member-2"

@@ -18,6 +18,7 @@ from webapp.services import ingest, repair
 from webapp.services.context import Context, Site
 from webapp.store import accounts
 from webapp.store.database import Database
+from webapp.store.days import load_all
 
 SOURCES = ("forum.example", "school.example")
 ACTORS = ("ann", "ben", "cem", "new")
@@ -31,7 +32,7 @@ GIVEN = (K.LIKE_RECEIVED, K.KUDOS)
 HELD = "account_id, kind, item, at, events"
 CROSSING = "account_id, metric, value, at"
 TABLES = (
-    "source_hour", "retracted", "kudos", "held", "pair_counter", "crossing", "activity_day", "activity", "identity",
+    "source_hour", "retracted", "kudos", "held", "pair_counter", "crossing", "activity_year", "activity", "identity",
     "source", "handle", "account",
 )  # fmt: skip
 
@@ -136,7 +137,7 @@ def stored(ctx: Context, names: dict[int, str]) -> dict[str, Any]:
         pairs |= {(names[to], names[by], K.KUDOS): kudos} if kudos else {}
         pairs |= {(names[to], names[by], K.LIKE_RECEIVED): likes} if likes else {}
     days: Counter[tuple[str, int]] = Counter()
-    for who, day, n in db.rows("SELECT account_id, day, n FROM activity_day"):
+    for (who, day, _), n in load_all(db).items():
         days[names[who], day] += n
     return {
         "counters": counters,

@@ -28,7 +28,7 @@ LEADS_TO = {f"{model._meta.table_name}_id": model for model in models.MODELS} | 
 #: Columns whose values the database checks.
 VALUES: dict[str, Any] = {
     "app.type": "community", "app.owner": None, "badge_rule.state": "on", "badge_rule.needs": "[]",
-    "badge_run.mode": "nightly",
+    "badge_run.mode": "nightly", "activity_year.days": "[]",
     "held.kind": "course", "membership.role": "admin", "source.area": "forum", "plugin.state": "on",
     "oauth_token.kind": "access", "app.scopes": "me:read", "policy_draft.changes": "[]", "activity.kind": "answer",
     "webhook_delivery.event": "profile.changed", "visibility_decline.level": 1,

@@ -98,7 +98,8 @@ def seen(ctx: Context, handle: str, organizations: Iterable[int]) -> Seen | None
     group = opened.group.shown_ids
     some = ",".join(map(str, group))
     held = ctx.db.row(f"SELECT 1 FROM held WHERE kind = 'designation' AND account_id IN ({some})")
-    day = ctx.db.row(f"SELECT 1 FROM activity_day WHERE day >= ? AND account_id IN ({some})", (NOW // 86400 - 365,))
+    year = NOW // 86400 - 365
+    day = ctx.db.row(f"SELECT 1 FROM activity_year WHERE last_day >= ? AND account_id IN ({some})", (year,))
     return Seen(
         name, [*texts, *products], places, products, opened.shows("certifications") and held is not None,
         opened.shows("activity") and day is not None,
@@ -156,7 +157,7 @@ def fill(ctx: Context, drawn: list[dict[str, Any]]) -> list[int]:
     db = ctx.db
     if db.dialect == "sqlite":
         db.execute("INSERT INTO people_words(people_words) VALUES ('delete-all')")
-    for table in ("people", "held", "activity_day", "activity", "identity", "handle"):
+    for table in ("people", "held", "activity_year", "activity", "identity", "handle"):
         db.execute(f"DELETE FROM {table}")
     db.execute("DELETE FROM account WHERE primary_id IS NOT NULL")
     db.execute("DELETE FROM account")

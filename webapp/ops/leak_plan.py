@@ -16,6 +16,7 @@ from webapp.services.context import Context
 from webapp.services.held import SECTION_OF
 from webapp.services.notes import LIVE
 from webapp.services.rows import hidden_kinds
+from webapp.store import days
 from webapp.store.database import Database
 from webapp.store.profiles import COLUMNS, load_group_of
 
@@ -175,7 +176,7 @@ def _plant_doings(db: Database, one: Hidden, world: str, run: str) -> None:
     if world != "b":
         return
     if "activity" in sections:
-        db.execute("UPDATE activity_day SET n = n + 3 WHERE account_id = ?", (account_id,))
+        days.add_days(db, dict.fromkeys(days.load_all(db, account_id), 3))
     if {"stats", "badges"} <= sections:
         db.execute("UPDATE crossing SET at = at + 5 WHERE account_id = ?", (account_id,))
     if "stats" in sections and one.counters:

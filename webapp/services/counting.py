@@ -11,6 +11,7 @@ from policies.terms import ActivityKind
 from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.store import ingest as store
+from webapp.store.days import add_days
 from webapp.store.ingest import ActivityRow, SourceRow
 
 _DAY = 86_400
@@ -94,7 +95,7 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
         return
     store.add_counters(db, deltas)
     store.add_pairs(db, pairs)
-    store.add_days(db, days)
+    add_days(db, days)
     if sign > 0:    # what went is noticed when the row is looked at
         people_index.touch(ctx, ((account, day) for account, day, _ in days))
     _hold(ctx, source, held, sign)

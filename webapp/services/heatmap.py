@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from webapp.services.views import HeatmapView, HeatMonth
@@ -11,7 +11,6 @@ from webapp.services.views import HeatmapView, HeatMonth
 WEEKS = 53
 DAY = 86_400
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
-_AREAS = {"forum": 0, "learning": 1, "event": 2}
 
 
 @lru_cache(maxsize=8)
@@ -30,21 +29,21 @@ def first_day(now: int) -> int:
     return _calendar(now // DAY)[0]
 
 
-def heatmap(days: Iterable[tuple[int, str, int]], now: int) -> HeatmapView | None:
-    """53 weeks ending with today from (day, area, count) rows; None where nothing happened in them.
-
-    An area that is none of the three counts in the weeks and the total, and among the forums in the table.
-    """
+def heatmap(parts: Iterable[tuple[int, Sequence[int]]], now: int) -> HeatmapView | None:
+    """53 weeks ending with today from parts as of store.activity.load_days; None where nothing happened in them."""
     today = now // DAY
     first, iso, months, month_of = _calendar(today)
-    counts = [0] * (today - first + 1)
-    table = [[0, 0, 0] for _ in months]
     last = today - first
-    for day, area, n in days:
-        at = day - first
-        if 0 <= at <= last:
-            counts[at] += n
-            table[month_of[at]][_AREAS.get(area, 0)] += n
+    counts = [0] * (last + 1)
+    table = [[0, 0, 0] for _ in months]
+    for start, numbers in parts:
+        start -= first
+        each = iter(numbers)
+        for day, area, n in zip(each, each, each, strict=True):
+            at = start + day
+            if 0 <= at <= last:
+                counts[at] += n
+                table[month_of[at]][area] += n
     total = sum(counts)
     if not total:
         return None

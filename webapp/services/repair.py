@@ -31,7 +31,11 @@ def repair(ctx: Context) -> int:
         wrong = 0
         for table, (kept, right) in _tables(ctx).items():
             changed = [key for key in kept.keys() | right.keys() if kept.get(key) != right.get(key)]
-            store.set_rows(ctx.db, table, {key: right.get(key) for key in changed})
+            rows = {key: right.get(key) for key in changed}
+            if table == "activity_year":
+                store.set_days(ctx.db, rows)
+            else:
+                store.set_rows(ctx.db, table, rows)
             wrong += len(changed)
         return wrong
 
@@ -77,6 +81,6 @@ def _tables(ctx: Context) -> dict[str, tuple[Table, Table]]:
         "account": (kept_counters, accounts),
         "pair_counter": (store.load_pairs(db), store.count_pairs(db, tuple(sorted(GIVEN)))),
         "held": (store.load_held(db), held),
-        "activity_day": (store.load_days(db), store.count_days(db)),
+        "activity_year": (store.load_days(db), store.count_days(db)),
         "crossing": (store.load_crossings(db), crossings),
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from webapp.store.database import Database, marks
+from webapp.store.days import area_number, start_of, year_of
 
 DAY = 86_400
 
@@ -23,13 +25,17 @@ class Row(NamedTuple):
     area: str
 
 
+#: (the day since 1970 that counts as day 0, then day, area number and how many, again and again).
+DayPart = tuple[int, Sequence[int]]
+
+
 @lru_cache(maxsize=512)
 def _days_sql(count: int, without: int) -> str:
     some = marks(count)
-    sql = f"SELECT day, area, n FROM activity_day WHERE account_id IN ({some}) AND day >= ? AND day <= ?"
+    sql = f"SELECT year, days FROM activity_year WHERE account_id IN ({some}) AND year >= ? AND year <= ?"
     if without:     # the days count every kind: those of hidden sections are taken off again
         sql += (
-            f" UNION ALL SELECT v.at / {DAY}, s.area, -1 FROM activity v JOIN source s ON s.id = v.source_id"
+            f" UNION ALL SELECT -1 - v.at / {DAY}, s.area FROM activity v JOIN source s ON s.id = v.source_id"
             f" WHERE v.account_id IN ({some}) AND v.kind IN ({marks(without)}) AND v.listed AND v.at >= ? AND v.at < ?"
         )
     return sql
@@ -37,15 +43,24 @@ def _days_sql(count: int, without: int) -> str:
 
 def load_days(
     db: Database, ids: Sequence[int], first: int, last: int, without: Sequence[str] = ()
-) -> list[tuple[int, str, int]]:
-    """(day, area, listed activities that are not of the kinds `without`) between two days (days since 1970).
+) -> list[DayPart]:
+    """Listed activities that are not of the kinds `without`, of at least the days from `first` to `last` (since 1970).
 
-    Several rows for one day are possible; their sum counts. One statement.
+    A day may stand in several parts; their sum counts. One statement.
     """
-    params: tuple[object, ...] = (*ids, first, last)
+    params: tuple[object, ...] = (*ids, year_of(first), year_of(last))
     if without:
         params += (*ids, *without, first * DAY, (last + 1) * DAY)
-    return db.rows(_days_sql(len(ids), len(without)), params)
+    parts: list[DayPart] = []
+    fewer: list[int] = []
+    for year, text in db.rows(_days_sql(len(ids), len(without)), params):
+        if year >= 0:
+            parts.append((start_of(year), json.loads(text)))
+        else:
+            fewer += (-1 - year, area_number(text), -1)
+    if fewer:
+        parts.append((0, fewer))
+    return parts
 
 
 @lru_cache(maxsize=512)

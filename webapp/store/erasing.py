@@ -38,7 +38,7 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("DELETE FROM kudos_mute WHERE account_id = ?", 1),
     ("DELETE FROM pair_counter WHERE receiver_id = ? OR giver_id = ?", 2),
     ("DELETE FROM held WHERE account_id = ?", 1),
-    ("DELETE FROM activity_day WHERE account_id = ?", 1),
+    ("DELETE FROM activity_year WHERE account_id = ?", 1),
     ("DELETE FROM crossing WHERE account_id = ?", 1),
     ("DELETE FROM badge_revoked WHERE account_id = ?", 1),
     ("DELETE FROM webhook_seen WHERE account_id = ?", 1),

@@ -255,21 +255,6 @@ def add_pairs(db: Database, deltas: Mapping[tuple[int, int], Sequence[int]]) -> 
     )
 
 
-def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> None:
-    """Add to the days of the heatmap, (account, day, area); a day at zero goes."""
-    ordered = sorted(deltas.items())
-    db.executemany(
-        "INSERT INTO activity_day(account_id, day, area, n) VALUES (?,?,?,?)"
-        " ON CONFLICT (account_id, day, area) DO UPDATE SET n = activity_day.n + excluded.n",
-        [(*key, n) for key, n in ordered if n > 0],
-    )
-    fewer = [(n, *key) for key, n in ordered if n < 0]
-    db.executemany("UPDATE activity_day SET n = n + ? WHERE account_id = ? AND day = ? AND area = ?", fewer)
-    db.executemany(
-        "DELETE FROM activity_day WHERE account_id = ? AND day = ? AND area = ? AND n = 0", [row[1:] for row in fewer]
-    )
-
-
 # Held items
 
 

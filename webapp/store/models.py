@@ -209,16 +209,19 @@ class Activity(Base):
     listed = pw.BooleanField()
 
 
-class ActivityDay(Base):
-    """Listed activities per account, day (days since 1970-01-01 UTC) and area: the heatmap."""
+class ActivityYear(Base):
+    """Listed activities per account and calendar year (UTC), packed: the heatmap. The text: webapp.store.days.
+
+    last_day: the last day with anything in it, since 1970-01-01
+    """
 
     account = pw.ForeignKeyField(Account, index=False)
-    day = pw.IntegerField()
-    area = pw.TextField()
-    n = pw.IntegerField()
+    year = pw.IntegerField()
+    last_day = pw.IntegerField()
+    days = pw.TextField()
 
     class Meta:
-        primary_key = pw.CompositeKey("account", "day", "area")
+        primary_key = pw.CompositeKey("account", "year")
 
 
 class Crossing(Base):
@@ -347,7 +350,7 @@ class People(Base):
 
 MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account,
-    Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityDay, Crossing, PairCounter, Held,
+    Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityYear, Crossing, PairCounter, Held,
     Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People, *models_orgs.MODELS, *models_admin.MODELS,
     *models_matrix.MODELS,
 )  # fmt: skip

@@ -89,7 +89,7 @@ def load_last_days(db: Database, groups: Sequence[Sequence[int]]) -> dict[int, i
     last: dict[int, int] = {}
     for some, ids in padded([account_id for group in groups for account_id in group]):
         last |= db.rows(
-            f"SELECT account_id, MAX(day) FROM activity_day WHERE account_id IN ({some}) AND n > 0 GROUP BY account_id",
+            f"SELECT account_id, MAX(last_day) FROM activity_year WHERE account_id IN ({some}) GROUP BY account_id",
             ids,
         )
     days = {n: max((last.get(account_id, 0) for account_id in group), default=0) for n, group in enumerate(groups)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from webapp.store import days
 from webapp.store.database import Database, marks
-from webapp.store.ingest import COUNTERS
+from webapp.store.ingest import COUNTERS, lock_accounts
 
 Table = dict[tuple[Any, ...], tuple[Any, ...]]
 
@@ -15,7 +16,6 @@ SHAPES = {
     "account": (("id",), COUNTERS),
     "pair_counter": (("receiver_id", "giver_id"), ("kudos", "likes")),
     "held": (("account_id", "kind", "item"), ("at", "events")),
-    "activity_day": (("account_id", "day", "area"), ("n",)),
     "crossing": (("account_id", "metric", "value"), ("at",)),
 }
 
@@ -46,7 +46,7 @@ def load_held(db: Database) -> Table:
 
 def load_days(db: Database) -> Table:
     """{(account, day, area): (n,)}."""
-    return _load(db, "activity_day")
+    return {key: (n,) for key, n in days.load_all(db).items()}
 
 
 def load_crossings(db: Database) -> Table:
@@ -112,6 +112,14 @@ def nth_events(db: Database, kind: str, ladder: Sequence[int]) -> list[tuple[Any
         f" AS n FROM activity WHERE account_id IS NOT NULL AND kind = ?) AS numbered WHERE n IN ({marks(len(ladder))})",
         (kind, *ladder),
     )
+
+
+def set_days(db: Database, rows: Mapping[tuple[Any, ...], tuple[Any, ...] | None]) -> None:
+    """Set days, keyed as by `load_days`, to the given values, None deleting them."""
+    lock_accounts(db, {key[0] for key in rows})
+    kept = days.load_all(db)
+    right = {key: value[0] if value else 0 for key, value in rows.items()}
+    days.add_days(db, {(a, day, area): n - kept.get((a, day, area), 0) for (a, day, area), n in right.items()})
 
 
 def set_rows(db: Database, table: str, rows: Mapping[tuple[Any, ...], tuple[Any, ...] | None]) -> None:

@@ -1,0 +1,108 @@
+"""The days of the heatmap: listed activity per account, one packed row for each calendar year (UTC). No event is read.
+
+A row's text is a JSON list of numbers, three for each day and area with anything in it, in that order: day of the year
+(0 is 1 January), area (its place in AREAS), how many. A page reads two short rows of an account instead of hundreds;
+written it is in the transaction of the events (`add_days`), and `vitrine doctor` counts it again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from policies.terms import Area
+from webapp.store.database import Database
+from webapp.store.lists import padded
+
+#: The areas by their numbers. One that is none of them counts as the first.
+AREAS: tuple[str, ...] = tuple(Area)
+_NUMBER = {area: number for number, area in enumerate(AREAS)}
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+#: (account, day since 1970, area) -> how many.
+Days = dict[tuple[int, int, str], int]
+
+
+@lru_cache(maxsize=4096)
+def year_of(day: int) -> int:
+    """The calendar year of a day since 1970."""
+    return datetime.date.fromordinal(_EPOCH + day).year
+
+
+@lru_cache(maxsize=256)
+def start_of(year: int) -> int:
+    """1 January of a year, as a day since 1970."""
+    return datetime.date(year, 1, 1).toordinal() - _EPOCH
+
+
+def area_number(area: str) -> int:
+    """The place of an area in AREAS."""
+    return _NUMBER.get(area, 0)
+
+
+def unpack(year: int, text: str) -> Iterator[tuple[int, str, int]]:
+    """(day since 1970, area, how many) of a packed row."""
+    start, numbers = start_of(year), iter(json.loads(text))
+    for day, area, n in zip(numbers, numbers, numbers, strict=True):
+        yield start + day, AREAS[area], n
+
+
+def pack(counts: Mapping[tuple[int, int], int]) -> str:
+    """The text of a row from (day of the year, area number) -> how many; what is not above zero is left out."""
+    return json.dumps(
+        [number for key, n in sorted(counts.items()) if n > 0 for number in (*key, n)], separators=(",", ":")
+    )
+
+
+def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> None:
+    """Add to (account, day, area); a day at zero goes. Only under a lock on the accounts: rows are read and written."""
+    years: dict[int, dict[int, dict[tuple[int, int], int]]] = {}
+    for (account, day, area), n in deltas.items():
+        year = year_of(day)
+        own = years.setdefault(year, {}).setdefault(account, {})
+        key = (day - start_of(year), area_number(area))
+        own[key] = own.get(key, 0) + n
+    for year, accounts in sorted(years.items()):
+        texts: dict[int, str] = {}
+        for some, ids in padded(sorted(accounts)):
+            texts |= dict(db.rows(
+                f"SELECT account_id, days FROM activity_year WHERE year = ? AND account_id IN ({some})", (year, *ids)
+            ))
+        _save(db, year, {account: _added(texts.get(account), more) for account, more in sorted(accounts.items())})
+
+
+def _added(text: str | None, more: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], int]:
+    if text is None:
+        return dict(more)
+    numbers = iter(json.loads(text))
+    counts = {(day, area): n for day, area, n in zip(numbers, numbers, numbers, strict=True)}
+    for key, n in more.items():
+        counts[key] = counts.get(key, 0) + n
+    return counts
+
+
+def _save(db: Database, year: int, accounts: Mapping[int, Mapping[tuple[int, int], int]]) -> None:
+    start, kept, gone = start_of(year), [], []
+    for account, counts in accounts.items():
+        last = max((day for (day, _), n in counts.items() if n > 0), default=-1)
+        if last < 0:
+            gone.append((account, year))
+        else:
+            kept.append((account, year, start + last, pack(counts)))
+    db.executemany(
+        "INSERT INTO activity_year(account_id, year, last_day, days) VALUES (?,?,?,?)"
+        " ON CONFLICT (account_id, year) DO UPDATE SET last_day = excluded.last_day, days = excluded.days",
+        kept,
+    )
+    db.executemany("DELETE FROM activity_year WHERE account_id = ? AND year = ?", gone)
+
+
+def load_all(db: Database, account_id: int | None = None) -> Days:
+    """Every day of one account, or of everybody. No page reads this."""
+    where, params = ("", ()) if account_id is None else (" WHERE account_id = ?", (account_id,))
+    return {
+        (account, day, area): n
+        for account, year, text in db.rows(f"SELECT account_id, year, days FROM activity_year{where}", params)
+        for day, area, n in unpack(year, text)
+    }
