@@ -2,8 +2,9 @@
 
 The example of `register_credentials`: it makes the claims, the core signs them as VC-JWT (RS256, which every verifier
 of Open Badges has to know) and serves them. A credential names its holder by the address of the profile, nothing else.
-Its status is "revoked" while the badge is not published, not earned, hidden from Anyone or its profile private, all
-alike, and holds again when the badge shows again.
+Its status is "revoked" once the badge is not published, not earned, hidden from Anyone or its profile private, all
+alike, and for good: when the badge shows again it has another credential. So that no list tells how many badges are
+hidden, its places that are nobody's read revoked too.
 """
 
 from __future__ import annotations

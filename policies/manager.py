@@ -102,6 +102,20 @@ class PolicyManager:
         """What failed since the start, by plugin."""
         return self.isolation.errors
 
+    @property
+    def failures(self) -> int:
+        """How many calls failed since the start, of all plugins."""
+        return sum(errors.count for errors in self.errors.values())
+
+    @property
+    def is_impaired(self) -> bool:
+        """Whether something is hidden because a plugin was switched off for its overruns: by its vetoes, or for want
+        of its metrics. Nobody decided that."""
+        return any(
+            plugin in self.standing.closed and bool(answer)
+            for hook in ("register_vetoes", "register_metrics") for plugin, answer in self._answers[hook]
+        )
+
     def plugins(self) -> dict[str, list[str]]:
         """Every plugin's name with the hooks it implements, in load order, those that are off too."""
         return {
@@ -222,7 +236,7 @@ class PolicyManager:
         if len(set(bit.values())) != len(bit) or any(not 0 <= number <= 62 for number in bit.values()):
             raise ConfigError("Two fields share a bit, or there are more than 63 fields.")
         fields = tuple(f for f in self.fields if f.name in bit)
-        failed = sum(errors.count for errors in self.errors.values())
+        failed = self.failures
         defaults, fixed = {}, {}
         for kind in Kind:
             cells, locks = Cells(), Cells()
@@ -236,7 +250,7 @@ class PolicyManager:
         keeps = sum(1 << bit[name] for name in self.tables.keeps if name in bit)
         return Base(
             fields, bit, defaults, fixed, keeps, tuple(self._guarded(bit)), tuple(self._name_rules()),
-            is_sound=failed == sum(errors.count for errors in self.errors.values()),
+            is_sound=failed == self.failures,
         )  # fmt: skip
 
     # inside

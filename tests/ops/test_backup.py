@@ -12,6 +12,8 @@ from policies.errors import ConfigError, Conflict
 from tests.conftest import NOW
 from tests.factories import make_account
 from webapp.ops.backup import back_up, restore
+from webapp.services import issuer_key
+from webapp.services.context import Context
 
 
 def _content(ctx):
@@ -41,6 +43,32 @@ def test_round_trip(filled, tmp_path):
     filled.db.execute("UPDATE site_setting SET value = 'lost'")
     restore(filled, file, force=True)
     assert _content(filled) == before
+
+
+def test_the_issuer_key_is_not_in_a_backup_and_a_restore_says_whether_it_is_here(filled, tmp_path):
+    """With another key what members published verifies no longer: an operator must hear of it before the site runs."""
+    def at(folder: str) -> Context:
+        return replace(filled, site=replace(filled.site, data_dir=tmp_path / folder))
+
+    old, file = at("old"), tmp_path / "b.tar"
+    assert "issuer.pem" not in back_up(old, file, NOW)
+    assert "issuer.pem" not in restore(at("fresh"), file, force=True)       # nothing was ever published
+    issuer_key.document(old)
+    key = (tmp_path / "old" / issuer_key.FILE).read_bytes()
+    assert "secret key and issuer.pem are not in it" in back_up(old, file, NOW)
+    assert key.splitlines()[1] not in file.read_bytes()
+    line = restore(at("fresh"), file, force=True)
+    assert f"is not here: put that site's issuer.pem into {tmp_path / 'fresh'}" in line
+    issuer_key.document(at("other"))
+    assert "here is another" in restore(at("other"), file, force=True)
+    assert "issuer.pem" not in restore(old, file, force=True)
+
+
+def test_a_backup_is_made_whatever_the_issuer_key_is_like(filled, tmp_path):
+    (tmp_path / issuer_key.FILE).write_text("not a key")
+    broken = replace(filled, site=replace(filled.site, data_dir=tmp_path))
+    assert "Wrote" in back_up(broken, tmp_path / "b.tar", NOW)
+    assert "Restored" in restore(broken, tmp_path / "b.tar", force=True)
 
 
 def test_backup_is_for_its_owner_only(filled, tmp_path):

@@ -19,13 +19,16 @@ from openbadgeslib.ob3.status import decode_encoded_list
 from plugins import open_badges
 from policies.errors import ConfigError
 from policies.extending import CredentialForm
+from policies.terms import Question, Veto
 from tests.conftest import NOW
-from tests.factories import link
+from tests.factories import link, make_account
 from tests.pages.linking_samples import ACME, OLD, Browser, ctx, sally
 from tests.plugged import plug, plugin, serve
 from tests.services.people import choose, holds, set_columns
 from webapp.services import closing, issuer_key
 from webapp.store import credentials as store
+from webapp.store import plugins as plugins_store
+from webapp.store import policy
 
 __all__ = ["ctx", "sally"]
 
@@ -134,17 +137,101 @@ def test_t53_what_ends_it_is_404_and_revoked_at_once_all_alike(app, sally, token
     assert decode_encoded_list(claims["credentialSubject"]["encodedList"]) == b"\xff" * (store.PLACES // 8)
 
 
-def test_what_is_shown_again_holds_again_and_what_is_published_anew_is_another(app, sally, token):
-    choose(sally.ctx.db, account_id(sally), you=["badges"])
-    with pytest.raises(OB3VerificationError):
+def hide(browser: Browser) -> None:
+    choose(browser.ctx.db, account_id(browser), you=["badges"])
+
+
+def show(browser: Browser) -> None:
+    set_columns(browser.ctx.db, account_id(browser), chosen=0, chosen_anyone=0, chosen_org=0)
+
+
+def claims_of(token: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+
+
+def test_what_was_told_as_revoked_never_holds_again_and_a_new_credential_takes_its_place(app, sally, token):
+    """Revocation is not reversible (Bitstring Status List): shown again, the badge has another id and place."""
+    hide(sally)
+    with pytest.raises(OB3VerificationError, match="revocation"):
         verify(app, token)
-    set_columns(sally.ctx.db, account_id(sally), chosen=0, chosen_anyone=0, chosen_org=0)
+    show(sally)
+    with pytest.raises(OB3VerificationError, match="revocation"):
+        verify(app, token)
+    again = fetch(app, ADDRESS).decode()
+    assert verify(app, again).name == "25 answers"
+    old, new = claims_of(token), claims_of(again)
+    assert old["id"] != new["id"]
+    assert old["credentialStatus"]["statusListIndex"] != new["credentialStatus"]["statusListIndex"]
+    assert claims_of(fetch(app, ADDRESS).decode())["id"] == new["id"]       # made once, not at every look
+    with pytest.raises(OB3VerificationError, match="revocation"):
+        verify(app, token)
+    hide(sally)
+    fetch(app, "/credentials/status/0")
+    show(sally)
+    with pytest.raises(OB3VerificationError, match="revocation"):
+        verify(app, again)
+    db = sally.ctx.db
+    assert len(store.load(db, account_id(sally))) == 1
+    assert [ended is None for *_, ended in store.load_all(db, account_id(sally))] == [False, False]
+    assert verify(app, fetch(app, ADDRESS).decode()).name == "25 answers"
+
+
+def test_what_nobody_was_told_holds_again_and_what_is_published_anew_is_another(app, sally, token):
+    hide(sally)
+    assert app.test_client().get(ADDRESS).status_code == 404
+    show(sally)
     assert verify(app, token).name == "25 answers"
     publish(sally, on="")
     publish(sally)
     with pytest.raises(OB3VerificationError):
         verify(app, token)
     assert verify(app, fetch(app, ADDRESS).decode()).name == "25 answers"
+
+
+def test_many_who_ask_at_once_get_one_new_credential(app, sally, token):
+    hide(sally)
+    fetch(app, "/credentials/status/0")
+    show(sally)
+    got: list[bytes] = []
+    threads = [threading.Thread(target=lambda: got.append(fetch(app, ADDRESS))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({claims_of(one.decode())["id"] for one in got}) == 1
+    assert len(store.load_all(sally.ctx.db, account_id(sally))) == 2
+
+
+@pytest.mark.parametrize("how", ["fails", "was switched off"])
+def test_what_a_failing_plugin_hides_is_not_revoked_for_good(sqlite_ctx, config, how):
+    """Everything is hidden while a veto fails; that is nobody's decision, so the list says nothing meanwhile."""
+    state = {"fails": False}
+
+    def ask(question: Question) -> tuple[str, ...]:
+        if state["fails"]:
+            raise RuntimeError
+        return ()
+
+    ctx = plug(
+        sqlite_ctx, ("open_badges", open_badges),
+        ("moody", plugin(register_vetoes=lambda: (Veto("moods", ask, ("badges",)),))),
+    )  # fmt: skip
+    me = make_account(ctx.db, "sally", base_version=ctx.gate().version, answers=30)
+    store.add(ctx.db, "a-key", me, BADGE, 0, 7, NOW)
+    client = serve(ctx, config).test_client()
+    assert client.get("/credentials/status/0").status_code == 200
+    if how == "fails":
+        state["fails"] = True
+    else:
+        plugins_store.set_state(ctx.db, "moody", "closed", NOW)
+        policy.take_version(ctx.db)
+    answer = client.get("/credentials/status/0")
+    assert (answer.status_code, client.get(ADDRESS).status_code) == (503, 404)
+    state["fails"] = False
+    plugins_store.set_state(ctx.db, "moody", "on", NOW)
+    policy.take_version(ctx.db)
+    assert client.get("/credentials/status/0").status_code == 200
+    assert store.load(ctx.db, me)[BADGE].revoked_at is None
 
 
 def test_nothing_is_published_unless_its_owner_does(app, sally, ctx):

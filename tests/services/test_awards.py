@@ -12,10 +12,11 @@ from policies.terms import ANONYMOUS, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.plugged import plug, plugin
-from webapp.services import awards, plugins, profiles
+from webapp.services import awards, kudos, kudos_digest, plugins, profiles
 from webapp.services.sessions import Session
 from webapp.services.views import ProfileView
 from webapp.store import awards as store
+from webapp.store import kudos as kudos_store
 
 
 def met(facts: Facts) -> bool:
@@ -45,6 +46,10 @@ def badges(site, handle: str = "sally", viewer: Viewer = ANONYMOUS) -> list[str]
     view = profiles.view_profile(site, viewer, handle, NOW)
     assert isinstance(view, ProfileView)
     return [badge.item for badge in view.badges]
+
+
+def mails(site) -> list[tuple[str, str, str]]:
+    return site.db.rows("SELECT recipient, subject, body FROM outbox ORDER BY id")
 
 
 def begin(site, session, key: str, mode: str = "silent") -> None:
@@ -181,6 +186,45 @@ def test_a_back_fill_is_silent_or_announced(ctx, session, mode, told):
     awards.nightly(site, NOW)
     awards.work(site, NOW)
     assert len(heard) == told, "told once"
+    assert kudos_digest.tell_due(site, NOW) == told
+    assert len(mails(site)) == told
+
+
+def test_members_hear_of_all_their_new_badges_in_one_mail(site, session):
+    make_account(site.db, answers=12, member_since=NOW - 800 * 86_400)
+    for key in ("ten-answers", "seen-much", "one-year"):
+        begin(site, session, key, "announced")
+    awards.revoke(site, session, "seen-much", "sally", NOW)
+    make_account(site.db, "late", answers=12)
+    make_account(site.db, "asleep", answers=12, state="unclaimed")
+    awards.nightly(site, NOW)
+    awards.work(site, NOW)
+    assert kudos_digest.tell_due(site, NOW) == 2
+    (to, subject, body), (other, one, _) = sorted(mails(site), key=lambda mail: mail[0] != "sally@home.example")
+    assert (to, subject) == ("sally@home.example", "2 new badges for you at Vitrine")
+    assert body.index("- One year") < body.index("- Ten answers")
+    assert "Seen much" not in body
+    assert f"{site.site.base_url}/u/sally/badges" in body
+    assert "switch this mail off" in body
+    assert (other, one) == ("late@home.example", "2 new badges for you at Vitrine")
+    assert kudos_digest.tell_due(site, NOW) == 0
+    assert site.db.rows("SELECT * FROM award_waiting") == []
+
+
+def test_kudos_and_badges_of_a_day_are_one_mail_and_whoever_wants_none_gets_none(site, session):
+    make_account(site.db, answers=12)
+    quiet = make_account(site.db, "quiet", answers=12)
+    kudos_store.set_mute(site.db, quiet, NOW)
+    words = {"category": "answer", "message": "Thank you"}
+    for handle in ("sally", "quiet"):
+        kudos.give(site, session, handle, words, NOW)
+    begin(site, session, "ten-answers", "announced")
+    assert kudos_digest.tell_due(site, NOW) == 1
+    ((to, subject, body),) = mails(site)
+    assert (to, subject) == ("sally@home.example", "Kudos and a new badge for you at Vitrine")
+    assert "gave kudos" in body
+    assert "- Ten answers" in body
+    assert "Thank you" not in body
 
 
 def test_the_worker_goes_on_where_it_was_and_shows_how_far_it_is(site, session, monkeypatch):

@@ -1,7 +1,8 @@
 """`vitrine backup` and `vitrine restore`: the whole database in one tar file, while the site runs.
 
 SQLite: a snapshot by VACUUM INTO, put back by the online backup API. PostgreSQL: pg_dump and pg_restore.
-The secret key is not in the file: keep it apart. With another key members only have to log in again.
+Keys are not in the file: keep them apart. With another secret key members only have to log in again; with another
+issuer key what they published verifies no longer, so the file says which one it was, and a restore whether it is here.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import peewee
 
 from policies.errors import ConfigError, Conflict, Unavailable
+from webapp.services import issuer_key
 from webapp.services.context import Context
 from webapp.store.database import Database
 from webapp.store.migrate import migration_status
@@ -44,6 +46,7 @@ def back_up(ctx: Context, file: Path, now: int) -> str:
     manifest = {
         "format": 1, "dialect": db.dialect, "made_at": now, "vitrine": version("vitrine"),
         "migrations": [name for name, applied in migration_status(db) if applied],
+        "issuer_key": _issuer_key(ctx.site.data_dir),
     }
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".vitrine-backup-") as folder:
         part = Path(folder) / _MEMBER[db.dialect]
@@ -59,7 +62,8 @@ def back_up(ctx: Context, file: Path, now: int) -> str:
         with whole.open("rb") as written:
             os.fsync(written.fileno())
         whole.replace(file)
-    return f"Wrote {file} ({file.stat().st_size:,} bytes, {db.dialect}). The secret key is not in it."
+    keys = "The secret key is" if manifest["issuer_key"] is None else f"The secret key and {issuer_key.FILE} are"
+    return f"Wrote {file} ({file.stat().st_size:,} bytes, {db.dialect}). {keys} not in it."
 
 
 def restore(ctx: Context, file: Path, *, force: bool = False) -> str:
@@ -81,7 +85,29 @@ def restore(ctx: Context, file: Path, *, force: bool = False) -> str:
             raise Conflict(f"The database holds {accounts:,} accounts.", "Add --force to replace all of it.")
         _load(db, part)
     newest = (manifest.get("migrations") or ["none"])[-1]
-    return f"Restored {file} (schema {newest}). Run `vitrine migrate up` and `vitrine doctor`."
+    return f"Restored {file} (schema {newest}). Run `vitrine migrate up` and `vitrine doctor`." + _about_key(
+        manifest.get("issuer_key"), ctx.site.data_dir
+    )
+
+
+def _issuer_key(folder: Path) -> str | None:
+    """Which key published badges are signed with; None for none, and for one that cannot be read."""
+    try:
+        return issuer_key.thumbprint(folder)
+    except ConfigError:
+        return None
+
+
+def _about_key(wanted: Any, folder: Path) -> str:
+    """What to do where the key that published badges are signed with is not the one of the backup; "" where it is."""
+    here = _issuer_key(folder)
+    if not isinstance(wanted, str) or here == wanted:
+        return ""
+    found = "is not here" if here is None else "here is another"
+    return (
+        f"\nThe key that published badges were signed with {found}: put that site's {issuer_key.FILE} into {folder}"
+        " before you start the site. With another key what members published no longer verifies."
+    )
 
 
 def _unpack(file: Path, folder: Path) -> tuple[dict[str, Any], Path]:

@@ -106,7 +106,8 @@ def rehearse(ctx: Context, session: Session, key: str, now: int) -> None:
 
 
 def start(ctx: Context, session: Session, key: str, mode: str, now: int) -> None:
-    """Let the rule give its badges, to all who meet it now and every night. `announced`: plugins are told of each.
+    """Let the rule give its badges, to all who meet it now and every night. `announced`: their members by the
+    daily mail, and plugins, are told of each; so they are of those of every night.
 
     Errors: NotFound; Invalid (`mode`); Refused (rule_recent_password, rule_rehearsed_first, rule_badge_retired).
     """
@@ -216,6 +217,7 @@ def _step(ctx: Context, run: Run, now: int) -> Run:
 def _give(ctx: Context, run: Run, rule: BadgeRule, doer: Doer, at: int, now: int) -> bool:
     is_new = store.give(ctx.db, doer.id, rule.key, rule.title, at)
     if is_new and run.mode != "silent":
+        store.add_waiting(ctx.db, doer.id, rule.key)
         reactions.awarded(ctx, doer.id, rule.key, rule.title, now)
     return is_new
 

@@ -1,8 +1,9 @@
 """Badges that their owner published as credentials: who may, what is served, what holds at this moment.
 
 A credential is served only while Anyone may see its badge, decided anew by the gate whenever it or its status is asked
-for: unpublished, lost, hidden, private and never there are one answer. How it looks is a plugin's
-(register_credentials).
+for: unpublished, lost, hidden, private and never there are one answer. Revocation is for good: what a status list told
+as revoked once never holds again; where the badge shows again, a new credential takes its place. How it looks is a
+plugin's (register_credentials).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from policies.errors import NotFound
+from policies.errors import NotFound, Unavailable
 from policies.extending import Issuer, PublishedBadge, StatusList
 from policies.terms import ANONYMOUS, Relation, Viewer
 from webapp.services import issuer_key
@@ -80,13 +81,7 @@ def set_published(ctx: Context, viewer: Viewer, handle: str, badge: str, on: boo
         if found is None and not is_published:
             raise NotFound
         if on and found is not None and not is_published:
-            while not store.add(
-                ctx.db, str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), account_id, badge,
-                store.last_list(ctx.db), secrets.randbelow(store.PLACES), now,
-            ):
-                if badge in store.load(ctx.db, account_id):
-                    break       # published in another window at the same moment
-            else:
+            if _add(ctx, account_id, badge, now):
                 _note(ctx, viewer, account_id, "badge:publish", badge, now)
         elif not on and store.end(ctx.db, account_id, badge, now):
             _note(ctx, viewer, account_id, "badge:unpublish", badge, now)
@@ -94,13 +89,18 @@ def set_published(ctx: Context, viewer: Viewer, handle: str, badge: str, on: boo
 
 
 def credential(ctx: Context, handle: str, badge: str, now: int) -> str | None:
-    """The signed credential; None unless it is published and Anyone may see the badge now (T53)."""
+    """The signed credential; None unless it is published and Anyone may see the badge now (T53).
+
+    One that a status list told as revoked is replaced by a new one first, with an id and a place of its own.
+    """
     ctx.gate()
     opened = open_profile(ctx, ANONYMOUS, handle, now)
     if not isinstance(opened, OpenProfile):
         return None
     row = store.load(ctx.db, opened.face.id).get(badge)
     earned = _shown(ctx, opened.face.id, handle, now).get(badge)
+    if row is not None and earned is not None and row.revoked_at is not None:
+        row = _renew(ctx, opened.face.id, badge, now)
     if row is None or earned is None:
         return None
     base = ctx.site.base_url
@@ -114,17 +114,30 @@ def credential(ctx: Context, handle: str, badge: str, now: int) -> str | None:
 
 
 def status_list(ctx: Context, number: int, now: int) -> str | None:
-    """A signed status list; every place is "does not hold" but those of credentials that are served now."""
+    """A signed status list; every place is "does not hold" but those of credentials that are served now.
+
+    What it tells as revoked is noted, and stays so. Errors: Unavailable while a plugin that failed hides what nobody
+    decided to hide, for that must not end credentials for good.
+    """
     ctx.gate()
     if number >= LISTS or not ctx.manager.has_credentials:
         return None
+    failures = ctx.manager.failures
     bits = bytearray(b"\xff" * (store.PLACES // 8))
     shown: dict[int, dict[str, _Earned]] = {}
+    gone: list[str] = []
     for handle, row in store.load_list(ctx.db, number):
         if row.account_id not in shown:
             shown[row.account_id] = _shown(ctx, row.account_id, handle, now)
         if row.badge in shown[row.account_id]:
             bits[row.place // 8] &= ~(0x80 >> row.place % 8)
+        else:
+            gone.append(row.key)
+    if ctx.manager.failures != failures or ctx.manager.is_impaired:
+        raise Unavailable("The status of credentials cannot be told at the moment.", "Ask again later.")
+    if gone:
+        with ctx.db.transaction():
+            store.revoke(ctx.db, gone, now)
     url = f"{ctx.site.base_url}/credentials/status/{number}"
     return _signed(ctx, StatusList(url, bytes(bits), now - now % _MINUTE))
 
@@ -133,6 +146,27 @@ def issuer_document(ctx: Context) -> dict[str, Any] | None:
     """The DID document of the site; None where no plugin issues anything."""
     ctx.gate()
     return issuer_key.document(ctx) if ctx.manager.has_credentials else None
+
+
+def _add(ctx: Context, account_id: int, badge: str, now: int) -> bool:
+    """A credential at a place nobody had; False where the badge was published in another window at that moment."""
+    while not store.add(
+        ctx.db, str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), account_id, badge,
+        store.last_list(ctx.db), secrets.randbelow(store.PLACES), now,
+    ):
+        if badge in store.load(ctx.db, account_id):
+            return False
+    return True
+
+
+def _renew(ctx: Context, account_id: int, badge: str, now: int) -> store.Published | None:
+    """Another credential for one that was told as revoked, as long as its badge is published."""
+    with ctx.db.transaction():
+        row = store.load(ctx.db, account_id).get(badge)
+        if row is not None and row.revoked_at is not None:
+            store.end(ctx.db, account_id, badge, now)
+            _add(ctx, account_id, badge, now)
+        return store.load(ctx.db, account_id).get(badge)
 
 
 def _signed(ctx: Context, about: PublishedBadge | StatusList) -> str | None:

@@ -51,6 +51,11 @@ def document(ctx: Context) -> dict[str, Any]:
     }
 
 
+def thumbprint(folder: Path) -> str | None:
+    """What tells the key in this folder from every other (RFC 7638, of its public half); None where there is none."""
+    return _key(folder).thumbprint() if (folder / FILE).exists() else None
+
+
 def _kid(ctx: Context, key: RSAKey) -> str:
     return f"{did(ctx)}#{key.thumbprint()}"
 

@@ -1,4 +1,4 @@
-"""The daily mail about kudos: from whom, as the receiver may see it, and for what. Never the words.
+"""The daily mail: kudos one got, from whom as one may see it, and for what, never the words; and badges of rules.
 
 A stranger's words in a mail of this site could lead anywhere, and mail is read on the way; they stand on the page.
 """
@@ -13,6 +13,7 @@ from webapp.services import mailer, viewing
 from webapp.services.context import Context
 from webapp.services.kudos_words import label_of
 from webapp.services.notes import shown_faces
+from webapp.store import awards
 from webapp.store import kudos as store
 
 log = logging.getLogger("vitrine.kudos")
@@ -24,7 +25,8 @@ _LINK_LIKE = re.compile(r"\S[.:/\\]\S")
 
 
 def tell_due(ctx: Context, now: int) -> int:
-    """Write one mail to each account that got kudos since the last one; how many. One that fails stops no other."""
+    """Write one mail to each account that got kudos or badges since the last one; how many. One that fails stops no
+    other."""
     told = after = 0
     while waiting := store.load_waiting(ctx.db, after, BATCH):
         for receiver_id in waiting:
@@ -32,7 +34,7 @@ def tell_due(ctx: Context, now: int) -> int:
                 told += _tell(ctx, receiver_id, now)
             except Exception as error:  # it is tried again at the next turn
                 ctx.db.close_if_broken()
-                log.error("telling account %s of kudos failed: %s", receiver_id, type(error).__name__)
+                log.error("the daily mail of account %s failed: %s", receiver_id, type(error).__name__)
         after = waiting[-1]
     return told
 
@@ -40,12 +42,12 @@ def tell_due(ctx: Context, now: int) -> int:
 def _tell(ctx: Context, receiver_id: int, now: int) -> bool:
     """Whether there was something to tell and somebody who wants to be told."""
     with ctx.db.transaction():
-        ids = store.take_waiting(ctx.db, receiver_id)
+        ids, badges = store.take_waiting(ctx.db, receiver_id), awards.take_waiting(ctx.db, receiver_id)
         standing = store.load_standing(ctx.db, receiver_id)
         if standing is None or standing.state != State.ACTIVE or not standing.email or standing.is_muted:
             return False
         notes = [note for note in store.load_some(ctx.db, ids) if note.hidden_at is None]
-        if not notes:
+        if not notes and not badges:
             return False
         viewer = viewing.load_viewer(ctx, receiver_id)
         faces = shown_faces(ctx, ctx.gate(), viewer, [note.other for note in notes[:LINES]])
@@ -54,7 +56,8 @@ def _tell(ctx: Context, receiver_id: int, now: int) -> bool:
             for note, face in zip(notes[:LINES], faces, strict=True)
         ]
         mailer.queue(
-            ctx, standing.email, "kudos_digest", now, number=len(notes), lines=lines, more=len(notes) - len(lines),
-            handle=standing.handle, page=mailer.link(ctx, "/settings/kudos"),
+            ctx, standing.email, "daily", now, number=len(notes), lines=lines, more=len(notes) - len(lines),
+            badges=badges[:LINES], more_badges=len(badges[LINES:]), badge_count=len(badges), handle=standing.handle,
+            page=mailer.link(ctx, "/settings/kudos"), badges_page=mailer.link(ctx, f"/u/{standing.handle}/badges"),
         )
     return True

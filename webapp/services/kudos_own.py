@@ -94,7 +94,7 @@ def report(ctx: Context, session: Session, word: str, now: int) -> None:
 
 
 def mute(ctx: Context, session: Session, now: int, *, muted: bool) -> None:
-    """No daily mail about kudos for the account that is logged in, or again one."""
+    """No daily mail about kudos and badges for the account that is logged in, or again one."""
     with ctx.db.transaction():
         store.set_mute(ctx.db, session.account_id, now if muted else None)
         audit.record(

@@ -100,6 +100,25 @@ def _touched(db: Database, account_id: int, rows: int) -> bool:
     return bool(rows)
 
 
+def add_waiting(db: Database, account_id: int, rule: str) -> None:
+    """Let the daily mail tell the account of the badge that it was just given."""
+    db.execute(
+        "INSERT INTO award_waiting(account_id, rule) VALUES (?,?) ON CONFLICT (account_id, rule) DO NOTHING",
+        (account_id, rule),
+    )
+
+
+def take_waiting(db: Database, account_id: int) -> list[str]:
+    """The titles of the badges that an account is to be told of and still holds, told from now on."""
+    titles = [row[0] for row in db.rows(
+        "SELECT h.title FROM award_waiting w JOIN held h ON h.account_id = w.account_id AND h.kind = 'badge'"
+        " AND h.source_id IS NULL AND h.item = 'rule:' || w.rule WHERE w.account_id = ? ORDER BY h.title, h.item",
+        (account_id,),
+    )]  # fmt: skip
+    db.execute("DELETE FROM award_waiting WHERE account_id = ?", (account_id,))
+    return titles
+
+
 def set_revoked(db: Database, account_id: int, rule: str, now: int | None) -> None:
     """Note that the rule must not give this badge to the account (again), or with None that it may."""
     if now is None:

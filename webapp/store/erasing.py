@@ -41,6 +41,7 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("DELETE FROM activity_year WHERE account_id = ?", 1),
     ("DELETE FROM crossing WHERE account_id = ?", 1),
     ("DELETE FROM badge_revoked WHERE account_id = ?", 1),
+    ("DELETE FROM award_waiting WHERE account_id = ?", 1),
     ("DELETE FROM webhook_seen WHERE account_id = ?", 1),
     ("DELETE FROM policy_draft WHERE account_id = ?", 1),
     ("DELETE FROM visibility_decline WHERE account_id = ?", 1),

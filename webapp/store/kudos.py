@@ -160,7 +160,7 @@ def load_given_since(db: Database, giver_id: int, since: int) -> list[int]:
 
 
 class Standing(NamedTuple):
-    """An account as far as kudos go. `email`: its proved address; `is_muted`: it wants no mail about kudos."""
+    """An account as far as kudos go. `email`: its proved address; `is_muted`: it wants no daily mail."""
 
     state: str
     public_id: str
@@ -229,7 +229,7 @@ def _touch(db: Database, account_id: int) -> None:
 
 
 def set_mute(db: Database, account_id: int, now: int | None) -> None:
-    """No mail about kudos from now on, or with None mails again."""
+    """No daily mail from now on, or with None mails again."""
     if now is None:
         db.execute("DELETE FROM kudos_mute WHERE account_id = ?", (account_id,))
     else:
@@ -240,10 +240,11 @@ def set_mute(db: Database, account_id: int, now: int | None) -> None:
 
 
 def load_waiting(db: Database, after: int, limit: int) -> list[int]:
-    """Accounts that have kudos to be told of, by id."""
+    """Accounts that have kudos or badges to be told of, by id."""
     rows = db.rows(
-        "SELECT DISTINCT receiver_id FROM kudos_waiting WHERE receiver_id > ? ORDER BY receiver_id LIMIT ?",
-        (after, limit),
+        "SELECT receiver_id FROM kudos_waiting WHERE receiver_id > ?"
+        " UNION SELECT account_id FROM award_waiting WHERE account_id > ? ORDER BY 1 LIMIT ?",
+        (after, after, limit),
     )
     return [int(row[0]) for row in rows]
 

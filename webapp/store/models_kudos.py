@@ -15,7 +15,7 @@ class KudosWaiting(Base):
 
 
 class KudosMute(Base):
-    """An account that wants no mail about kudos."""
+    """An account that wants no daily mail about kudos and badges."""
 
     account_id = pw.BigIntegerField(primary_key=True)
     since = pw.BigIntegerField()

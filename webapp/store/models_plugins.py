@@ -58,4 +58,14 @@ class BadgeRevoked(Base):
         primary_key = pw.CompositeKey("account_id", "rule")
 
 
-MODELS: tuple[type[Base], ...] = (Plugin, BadgeRule, BadgeRun, BadgeRevoked)
+class AwardWaiting(Base):
+    """A badge given by a rule that its holder has not been told of by mail (migrations/0018_revoked.py)."""
+
+    account_id = pw.BigIntegerField()
+    rule = pw.TextField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("account_id", "rule")
+
+
+MODELS: tuple[type[Base], ...] = (Plugin, BadgeRule, BadgeRun, BadgeRevoked, AwardWaiting)

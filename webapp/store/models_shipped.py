@@ -1,5 +1,5 @@
-"""The tables of migration 0012 as models. What they mean is said there; their statements are in ingest.py, claims.py
-and credentials.py."""
+"""The tables of migration 0012 as models, with what 0018 adds. What they mean is said there; their statements are in
+ingest.py, claims.py and credentials.py."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class Credential(Base):
     place = pw.IntegerField()
     published_at = pw.BigIntegerField()
     ended_at = pw.BigIntegerField(null=True)
+    revoked_at = pw.BigIntegerField(null=True)
 
 
 MODELS: tuple[type[Base], ...] = (Retracted, HookSeen, OfferDecline, Credential)
