@@ -28,6 +28,10 @@ from policies.terms import (
 )
 from policies.timeline import Base, Timeline
 
+#: The organization, the base line from which on all is as today, (Anyone, Organization, same) from then on, the locks
+#: for both, and `Timeline.at` for older base lines.
+_Present = tuple[int | None, int, int, int, bool, int, int, Callable[[int], tuple[int, int, bool]]]
+
 
 class Gate:
     """The decision for one policy version; immutable, one per version and process.
@@ -53,6 +57,8 @@ class Gate:
             int(change.scope.removeprefix("domain:")) for change in self._log if change.op == "domain"
         )
         self._timelines: dict[int | None, Timeline] = {}
+        self._presents: dict[int | None, _Present | None] = dict.fromkeys(self._claimed)
+        self._others: _Present | None = None
         self._vetoes = base.vetoes
         self._names = base.names
         self._clock = clock
@@ -81,6 +87,17 @@ class Gate:
         """Managed or personal (S35, S36, S76)."""
         return Kind.PERSONAL if self.organization(domain_id) is None else Kind.MANAGED
 
+    def _present(self, domain_id: int | None) -> _Present:
+        """What decides about the domain's accounts that live under today's policy, kept; domains as in `timeline`."""
+        timeline = self.timeline(domain_id)
+        now, since = timeline.cur, timeline.since
+        present = now.organization, since, *timeline.at(since), now.lock_anyone, now.lock_org, timeline.at
+        if domain_id in self._presents:
+            self._presents[domain_id] = present
+        else:
+            self._others = present
+        return present
+
     # the decision
 
     def relation(self, viewer: Viewer, subject: Subject) -> Relation:
@@ -98,37 +115,49 @@ class Gate:
 
     def mask(self, viewer: Viewer, subject: Subject) -> int:
         """Bits of the fields shown to the viewer: the decision every other answer is read from."""
-        insider = False
-        if viewer.account_id is not None:
-            if viewer.account_id == subject.account_id:
-                return self.all
-            if viewer.profile_id == subject.profile_id:
-                if not viewer.is_managed:
-                    return self.all
-                insider = True
-        timeline = self.timeline(subject.domain_id)
-        present = timeline.cur
-        settings = subject.settings
-        since_anyone, since_org, same = timeline.at(settings.base_version)
-        chosen = settings.chosen
-        if present.organization is not None and present.organization in viewer.organizations:
-            said = settings.chosen_org if same else settings.chosen_anyone
-            shown = (said & chosen | since_org & ~chosen) & settings.cap_org & subject.held_org & present.lock_org
-            if not same:
-                shown &= settings.cap_anyone & subject.held_anyone
-        else:
-            shown = (
-                (settings.chosen_anyone & chosen | since_anyone & ~chosen)
-                & settings.cap_anyone
-                & subject.held_anyone
-                & present.lock_anyone
-            )
-        # The own profile is no stranger's: a managed session of the group sees it private as the owner does (D7).
-        if subject.private and not (insider and subject.account_id == subject.profile_id):
-            shown &= self.name_and_picture if subject.keep_name and settings.keep_name else 0
-        if self._vetoes and shown:
-            shown &= ~self._vetoed(viewer, subject)
-        return shown
+        return self.masks(viewer, (subject,))[0]
+
+    def masks(self, viewer: Viewer, subjects: Iterable[Subject]) -> list[int]:
+        """`mask` of each subject, in order, in one pass. This is where it is decided."""
+        account, organizations = viewer.account_id, viewer.organizations
+        presents, others = self._presents, self._others or self._present(None)
+        shown_of: list[int] = []
+        for subject in subjects:
+            insider = False
+            if account is not None:
+                if account == subject.account_id:
+                    shown_of.append(self.all)
+                    continue
+                if viewer.profile_id == subject.profile_id:
+                    if not viewer.is_managed:
+                        shown_of.append(self.all)
+                        continue
+                    insider = True
+            present = presents.get(subject.domain_id, others) or self._present(subject.domain_id)
+            organization, since, anyone, org, same, lock_anyone, lock_org, at = present
+            settings = subject.settings
+            if settings.base_version < since:
+                anyone, org, same = at(settings.base_version)
+            # What was chosen in place of the defaults: a ^ (a ^ b) & c is b where c is set, else a.
+            if organization is not None and organization in organizations:
+                said = settings.chosen_org if same else settings.chosen_anyone
+                shown = (org ^ (org ^ said) & settings.chosen) & settings.cap_org & subject.held_org & lock_org
+                if not same:
+                    shown &= settings.cap_anyone & subject.held_anyone
+            else:
+                shown = (
+                    (anyone ^ (anyone ^ settings.chosen_anyone) & settings.chosen)
+                    & settings.cap_anyone
+                    & subject.held_anyone
+                    & lock_anyone
+                )
+            # The own profile is no stranger's: a managed session of the group sees it private as the owner does (D7).
+            if subject.private and not (insider and subject.account_id == subject.profile_id):
+                shown &= self.name_and_picture if subject.keep_name and settings.keep_name else 0
+            if self._vetoes and shown:
+                shown &= ~self._vetoed(viewer, subject)
+            shown_of.append(shown)
+        return shown_of
 
     def _vetoed(self, viewer: Viewer, subject: Subject) -> int:
         """What plugins hide, asked once per subject. A veto that fails hides everything (D14)."""
@@ -163,11 +192,6 @@ class Gate:
             if name is not None:
                 return name
         return full_name or public_name
-
-    def masks(self, viewer: Viewer, subjects: Iterable[Subject]) -> list[int]:
-        """`mask` of each subject, in order: for lists and the directory."""
-        mask = self.mask
-        return [mask(viewer, subject) for subject in subjects]
 
     def work_block(self, viewer: Viewer, subject: Subject) -> int:
         """Bits of the work details shown in the block of a linked account's organization (D12); else 0.
