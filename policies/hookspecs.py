@@ -140,15 +140,20 @@ def section_data(field: str, facts: Facts) -> SectionData | None:
 
 @hookspec
 def account_linked(profile: str, at: int) -> None:
-    """An account was linked to the profile with this public id, and shows as part of it.
+    """An account shows as part of the profile with this public id from now on: linked, or not silent any more.
 
-    After the commit. It does not say which account, and silent links are not told (D5).
+    After the commit, once for each account. It does not say which account; silent links are not told (D5), nor is
+    anything of a private profile. When another account is made the primary, the old profile is told to end
+    (account_unlinked) and the new one to begin.
     """
 
 
 @hookspec
 def account_unlinked(profile: str, at: int) -> None:
-    """An account that showed as part of the profile with this public id was unlinked. After the commit, as above."""
+    """An account that showed as part of the profile with this public id does no longer: unlinked, or silent now.
+
+    After the commit, as above. Which of the two it was is not told: a silent account behaves as if unlinked (D5).
+    """
 
 
 @hookspec

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from policies.extending import BadgeRule
+from policies.linking import Outcome
 from policies.terms import Viewer
 from tests.conftest import NOW
 from tests.factories import make_account
@@ -72,6 +73,57 @@ def test_t55_a_link_tells_the_profile_and_not_the_account(site, told):
     assert "acc-sal'" not in repr(told.heard)
 
 
+def heard(told: Told) -> list[tuple[str, str]]:
+    """(what, of whom), and nothing more for the next time."""
+    found = [(hook, payload["profile"]) for hook, payload in told.heard]
+    told.heard.clear()
+    return found
+
+
+def test_d5_becoming_silent_is_told_as_unlinking_is_and_showing_again_as_linking(site, told):
+    sally, work = make_account(site.db), make_account(site.db, "sal")
+    link_operator.link_by_operator(site, sally, work, NOW)
+    linked = told.heard[:]
+    link_operator.silence_by_operator(site, work, True, NOW)
+    silenced = told.heard[1:]
+    link_operator.silence_by_operator(site, work, True, NOW)
+    link_operator.silence_by_operator(site, work, False, NOW)
+    assert told.heard == linked + silenced + linked
+    told.heard.clear()
+    unlink(site, work)
+    assert told.heard == silenced == [("account_unlinked", {"profile": "acc-sally", "at": NOW})]
+
+
+def test_every_account_that_was_told_to_show_is_told_to_end_when_the_primary_changes(site, told):
+    ann, _, _, quiet = (by.member(site.db, handle) for handle in ("ann", "bob", "cid", "quiet"))
+    public = dict(site.db.rows("SELECT handle, public_id FROM account"))
+    session = by.log_in(site, ann)
+    for handle in ("bob", "cid", "quiet"):
+        session = by.link(site, session, handle, **(
+            {"primary_choice": by.pick(site, session, ann)} if handle == "bob" else {}))
+    link_operator.silence_by_operator(site, quiet, True, NOW)
+    assert heard(told) == [("account_linked", public["ann"])] * 3 + [("account_unlinked", public["ann"])]
+    linking.make_primary(site, session, by.row(site, session, "bob").key, NOW)
+    assert heard(told) == [("account_unlinked", public["ann"])] * 2 + [("account_linked", public["bob"])] * 2
+
+
+@pytest.mark.parametrize("silent", [True, False])
+@pytest.mark.parametrize("shown", [0, 1])
+def test_d6_a_flagged_primary_that_joins_silently_is_told_of_by_nothing(site, told, silent, shown):
+    """Its group moves to the personal account; that it hangs there too is told only where it shows."""
+    flagged, work, home = (by.member(site.db, handle) for handle in ("flagged", "work", "home"))
+    public = dict(site.db.rows("SELECT handle, public_id FROM account"))
+    link_operator.link_by_operator(site, flagged, work, NOW)
+    if not shown:
+        link_operator.silence_by_operator(site, work, True, NOW)
+    told.heard.clear()
+    with site.db.transaction():
+        one, other = link_verbs.lock_pair(site, home, flagged)
+        link_verbs.write_outcome(site, Outcome.OWN_HEADS, one, other, NOW, may_be_public=False, silent=silent)
+    begun = [("account_linked", public["home"])] * (shown + (not silent))
+    assert heard(told) == [("account_unlinked", public["flagged"])] * shown + begun
+
+
 def test_d5_nobody_is_told_of_silent_links_and_private_profiles(site, told):
     sally, work = make_account(site.db), make_account(site.db, "sal")
     link_operator.link_by_operator(site, sally, work, NOW)
@@ -100,7 +152,8 @@ def test_t55_content_copied_to_a_new_primary_is_a_change(site, told):
     told.heard.clear()
     linking.make_primary(site, session, by.row(site, session, "bob").key, NOW, copy=True)
     row = site.db.row("SELECT public_id FROM account WHERE id = ?", (bob,))
-    assert told.heard == [("profile_changed", {"profile": row[0], "values": {"bio": "I am Ann"}, "at": NOW})]
+    changed = [payload for hook, payload in told.heard if hook == "profile_changed"]
+    assert changed == [{"profile": row[0], "values": {"bio": "I am Ann"}, "at": NOW}]
 
 
 def test_a_rule_on_peer_kudos_gives_its_badge_the_night_after_and_tells_it(site, told):

@@ -45,7 +45,7 @@ def silence_by_operator(ctx: Context, secondary_id: int, silent: bool, now: int)
             raise NotFound("There is no such account.")
         if group.asked.primary_id is None:
             raise refused("rule_is_linked")
-        link_verbs.write_silent(ctx, group, group.asked, silent)
+        link_verbs.write_silent(ctx, group, group.asked, silent, now)
         link_verbs.note(ctx, "account:silent", secondary_id, now, actor_id=None, silent=silent)
 
 

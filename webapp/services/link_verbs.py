@@ -1,11 +1,13 @@
 """What link, unlink, make primary and silent write, inside the caller's transaction and under the link guard.
 
 No question of who asks and with what proof: that is linking.py's. Every verb takes groups as they are now and audits
-each account by itself: no row names another account (D5, I11). Links are rows; no data moves (S51).
+each account by itself: no row names another account (D5, I11). Links are rows; no data moves (S51). What plugins are
+told follows from what shows before and after: no order of steps tells of a silent account (`tell` puts that off).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from policies import holding
@@ -52,8 +54,9 @@ def lock_group(ctx: Context, account_id: int) -> Group:
 
 
 def write_link(
-    ctx: Context, primary: Group, secondary: Group, now: int, *, may_be_public: bool = False, silent: bool = False
-) -> None:
+    ctx: Context, primary: Group, secondary: Group, now: int, *, may_be_public: bool = False, silent: bool = False,
+    tell: bool = True,
+) -> None:  # fmt: skip
     """Hang the unlinked account `secondary.asked` under `primary.asked`: one row is written (S51, D10)."""
     gate = ctx.gate(max(primary.version, secondary.version))
     member, head = secondary.asked, primary.asked
@@ -65,8 +68,8 @@ def write_link(
     edited = linked.settings != subject.settings
     links.save_link(ctx.db, member.id, head.id, linked.settings, linked.hold, silent, now, edited)
     people_index.refresh(ctx, (head.id, member.id))
-    if not silent:
-        reactions.linked(ctx, member.id, now)
+    if tell and not silent:
+        reactions.linked(ctx, head.id, now)
 
 
 def write_unlink(ctx: Context, group: Group, member: Member) -> None:
@@ -81,15 +84,19 @@ def write_unlink(ctx: Context, group: Group, member: Member) -> None:
     people_index.refresh(ctx, (head.id, member.id))
 
 
-def write_primary(ctx: Context, group: Group, target: Member, now: int) -> None:
+def write_primary(ctx: Context, group: Group, target: Member, now: int, *, tell: bool = True) -> None:
     """Make a linked personal account the primary of its group (S52, D10). Errors: Refused (holding.make_primary)."""
     head = group.primary
     made = holding.make_primary(ctx.gate(group.version), group.subject(head), group.subject(target))
     links.move_primary(ctx.db, head.id, target.id, made.old, made.new, now)
     people_index.refresh(ctx, group.ids)
+    if tell:
+        _tell_moved(ctx, head.id, target.id, now, group.linked)
 
 
-def write_silent(ctx: Context, group: Group, member: Member, silent: bool) -> None:
+def write_silent(
+    ctx: Context, group: Group, member: Member, silent: bool, now: int, *, tell: bool = True
+) -> None:  # fmt: skip
     """The box *Show as part of this profile* of a linked account, silent when unticked (D5)."""
     head = group.primary
     edits = links.load_edit_version(ctx.db, member.id), links.load_edit_version(ctx.db, head.id)
@@ -99,6 +106,8 @@ def write_silent(ctx: Context, group: Group, member: Member, silent: bool) -> No
         links.keep_out(ctx.db, member.id, head.id)
     links.save_link(ctx.db, member.id, head.id, changed.settings, changed.hold, silent, None)
     people_index.refresh(ctx, (head.id, member.id))
+    if tell and silent != member.silent:
+        (reactions.unlinked if silent else reactions.linked)(ctx, head.id, now)
 
 
 def write_outcome(
@@ -114,13 +123,23 @@ def write_outcome(
         write_link(ctx, primary, secondary, now, may_be_public=may_be_public, silent=silent)
         return primary.asked.id, secondary.asked.id
     head, flagged = (x, y) if outcome is Outcome.OWN_HEADS else (y, x)
-    write_link(ctx, flagged, head, now, may_be_public=may_be_public)
+    write_link(ctx, flagged, head, now, may_be_public=may_be_public, tell=False)
     group = lock_group(ctx, head.asked.id)
-    write_primary(ctx, group, group.asked, now)
+    write_primary(ctx, group, group.asked, now, tell=False)
     if silent:
         group = lock_group(ctx, flagged.asked.id)
-        write_silent(ctx, group, group.asked, True)
+        write_silent(ctx, group, group.asked, True, now, tell=False)
+    _tell_moved(ctx, flagged.asked.id, head.asked.id, now, flagged.linked, joins=not silent)
     return head.asked.id, flagged.asked.id
+
+
+def _tell_moved(
+    ctx: Context, old_id: int, new_id: int, now: int, linked: Iterable[Member], *, joins: bool = False
+) -> None:  # fmt: skip
+    """The accounts that showed on one profile show on another; with `joins` one more does."""
+    shown = sum(not member.silent for member in linked)
+    reactions.unlinked(ctx, old_id, now, shown)
+    reactions.linked(ctx, new_id, now, shown + joins)
 
 
 def unlink(ctx: Context, group: Group, member: Member, now: int, *, actor_id: int | None, by: str = "member") -> None:
@@ -155,7 +174,7 @@ def silence_if_managed(ctx: Context, account_id: int, now: int) -> bool:
     member = group.asked
     if member.primary_id is None or member.silent or ctx.gate(group.version).kind(member.domain_id) is Kind.PERSONAL:
         return False
-    write_silent(ctx, group, member, True)
+    write_silent(ctx, group, member, True, now)
     note(ctx, "account:silent", account_id, now, actor_id=None, by="domain", silent=True)
     return True
 

@@ -203,7 +203,7 @@ def set_silent(ctx: Context, session: Session, key: str, silent: bool, now: int)
         check_silent(row, silent)
         if row.member.silent == silent:
             return
-        link_verbs.write_silent(ctx, row.group, row.member, silent)
+        link_verbs.write_silent(ctx, row.group, row.member, silent, now)
         note(ctx, "account:silent", row.member.id, now, actor_id=session.account_id, silent=silent)
 
 

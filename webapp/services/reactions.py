@@ -1,7 +1,8 @@
 """Telling plugins what happened, after the commit: public ids, and of values what Anyone may see (T55). No verb here.
 
 A plugin stands for nobody, so it is told what Anyone could find out by looking: nothing of a profile that is private or
-gone, nothing of a silent account, and never which account was linked (D5).
+gone, and never which account was linked (D5). A silent account behaves as if unlinked, so becoming silent is told as
+being unlinked is, and nothing tells the two apart.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from webapp.store import profiles, viewers
 from webapp.store.profiles import Group
 
 
-def linked(ctx: Context, account_id: int, now: int) -> None:
-    """An account was linked, and shows as part of its profile. Call it inside the transaction."""
-    _after(ctx, "account_linked", lambda: _tell(ctx, "account_linked", account_id, now))
+def linked(ctx: Context, profile_id: int, now: int, accounts: int = 1) -> None:
+    """So many accounts show as part of this profile, the primary's, from now on. Call it inside the transaction."""
+    if accounts:
+        _after(ctx, "account_linked", lambda: _tell(ctx, "account_linked", profile_id, now, accounts))
 
 
-def unlinked(ctx: Context, profile_id: int, now: int) -> None:
-    """An account that showed as part of this profile was unlinked."""
-    _after(ctx, "account_unlinked", lambda: _tell(ctx, "account_unlinked", profile_id, now))
+def unlinked(ctx: Context, profile_id: int, now: int, accounts: int = 1) -> None:
+    """So many accounts that showed as part of this profile do no longer."""
+    if accounts:
+        _after(ctx, "account_unlinked", lambda: _tell(ctx, "account_unlinked", profile_id, now, accounts))
 
 
 def changed(ctx: Context, account_id: int, values: Mapping[str, Any], now: int) -> None:
@@ -72,10 +75,9 @@ def _after(ctx: Context, hook: str, tell: Any) -> None:
         ctx.db.after_commit(tell)
 
 
-def _tell(ctx: Context, hook: str, account_id: int, now: int) -> None:
-    found = _public(ctx, account_id)
-    if found is not None and not found[1].asked.silent:
-        _react(ctx, hook, found[1].primary.id, at=now)
+def _tell(ctx: Context, hook: str, profile_id: int, now: int, accounts: int) -> None:
+    for _ in range(accounts if _public(ctx, profile_id) is not None else 0):
+        _react(ctx, hook, profile_id, at=now)
 
 
 def _public(ctx: Context, account_id: int) -> tuple[Gate, Group] | None:
