@@ -20,6 +20,7 @@ from webapp.api import docs, hooks, ingest, oauth, reads
 from webapp.config import Config
 from webapp.pages import (
     _headers,
+    _limits,
     _login,
     _site,
     admin,
@@ -45,7 +46,6 @@ from webapp.pages import (
     visibility,
     webhooks,
 )
-from webapp.pages._limits import limiter
 from webapp.pages._look import register_template_helpers
 from webapp.plugins import load_policies, origins
 from webapp.services import plugins
@@ -103,7 +103,7 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     errors.register(app)
     _answer_database_errors(app)
     Htmx(app)
-    limiter.init_app(app)       # before the token is checked: a flood without tokens is a flood too
+    _limits.register(app)       # before the token is checked: a flood without tokens is a flood too
     csrf = CSRFProtect(app)
     _login.register(app)
     _site.register(app)
@@ -148,7 +148,8 @@ def _settings(config: Config) -> dict[str, object]:
         "COMPRESS_BR_LEVEL": 5,                 # a fifth less than level 4; kept pages pay once
         "COMPRESS_CACHE_KEY": lambda request: g.etag,
         "RATELIMIT_STORAGE_URI": config.redis_url or "memory://",
-        "RATELIMIT_HEADERS_ENABLED": True,
+        "RATELIMIT_HEADERS_ENABLED": False,     # _limits.py writes them
+        "API_READS_PER_MINUTE": config.api_reads,
         # Without Redis each process counts by itself until it is back: a brake that fails must not stop the site.
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(config.redis_url),
         "SECURITY_CONTACT": config.security_contact,

@@ -40,6 +40,7 @@ class Config:
     trusted_proxies: int = 0
     redis_url: str | None = None
     warm_cache_mb: int = 64
+    api_reads: int = 6000
     plugins_dir: Path | None = None
     disabled_plugins: frozenset[str] = frozenset()
     may_widen: frozenset[str] = frozenset()
@@ -92,6 +93,10 @@ class Config:
         if not warm.isdecimal() or int(warm) > 65_536:
             problems.append("WARM_CACHE_MB: is a number of megabytes, 0 for none.")
             warm = "64"
+        reads = environ.get("API_READS_PER_MINUTE") or "6000"
+        if not (reads.isascii() and reads.isdecimal()) or len(reads) > 12:
+            problems.append("API_READS_PER_MINUTE: is a number of reads, 0 for no limit.")
+            reads = "0"
         plugins_dir = Path(environ["VITRINE_PLUGINS_DIR"]) if environ.get("VITRINE_PLUGINS_DIR") else None
         if plugins_dir is not None and not plugins_dir.is_dir():
             problems.append(f"VITRINE_PLUGINS_DIR: {plugins_dir} is not a folder.")
@@ -119,7 +124,8 @@ class Config:
             mail_from=environ.get("MAIL_FROM") or f"vitrine@{host}",
             site_name=environ.get("SITE_NAME") or "Vitrine",
             security_contact=contact,
-            trusted_proxies=int(trusted), redis_url=redis_url, warm_cache_mb=int(warm), plugins_dir=plugins_dir,
+            trusted_proxies=int(trusted), redis_url=redis_url, warm_cache_mb=int(warm),
+            api_reads=int(reads), plugins_dir=plugins_dir,
             disabled_plugins=_names(environ.get("VITRINE_DISABLED_PLUGINS")),
             domain_nameservers=nameservers, domain_private_networks=networks, domain_ca_file=ca_file,
             may_widen=_names(environ.get("VITRINE_MAY_WIDEN")), hook_secrets=hook_secrets,

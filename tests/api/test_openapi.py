@@ -39,6 +39,16 @@ def test_the_document_is_openapi_3_1_and_names_every_route(app: Flask, client: A
     assert client.get("/api/openapi.json", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
+def test_every_operation_says_what_too_many_requests_get(client: Any) -> None:
+    for path, some in client.get("/api/openapi.json").get_json()["paths"].items():
+        for method, one in some.items():
+            for status, answer in one["responses"].items():
+                figures = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+                more = {"Retry-After"} if status in {"429", "503"} else set()
+                assert set(answer["headers"]) == figures | more, (method, path, status)
+            assert "application/problem+json" in one["responses"]["429"]["content"]
+
+
 def test_s83_no_key_is_ever_null(client: Any) -> None:
     found = json.loads(client.get("/api/openapi.json").data)
     assert '"null"' not in json.dumps(found["components"])

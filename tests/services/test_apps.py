@@ -75,7 +75,10 @@ def test_a_public_client_gets_no_secret(ctx, sally):
     "https://quéstboard.example/", "https://questboard.example/a\\b", "https://questboard.example:99999/",
     "https://questboard.example:/", "https://a.example;script-src x.example/", "https://a.example,b.example/",
     "https://questboard.example/x/../back", "https://questboard.example/%2e%2E/back", "ftp://questboard.example/",
-    "http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "http://[::1]:5000/", "HTTPS://a.example/",
+    "http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "HTTPS://a.example/",
+    "http://[::2]/", "http://[::ffff:127.0.0.1]/", "http://[0:0:0:0:0:0:0:1]/", "http://[::1].evil.example/", "http://::1/",
+    "http://[::1%25lo]/", "http://[::1]evil/", "http://[::1]:/", "https://[2001:db8::1]/", "http://[::1]/x/../back",
+    "http://127.0.0.1/%2e%2e/back", "http://127.1/", "http://0/", "http://2130706433/",
     "app.example.quest:/back", "https://1.2.3.4/", "https://questboard.example/" + "x" * 500, "vbscript:x", "blob:https://a.example/x",
 ])  # fmt: skip
 def test_t89_addresses_that_are_refused(uri):
@@ -93,7 +96,7 @@ def test_t89_one_bad_address_refuses_the_app(sqlite_ctx):
 
 @pytest.mark.parametrize("uri", [
     BACK, "https://questboard.example", "https://a-b.questboard.example:8443/x?y=1&z=%20", "http://127.0.0.1:5000/back",
-    "http://localhost/back", "https://localhost:3000/", "https://xn--qustboard-d4a.example/",
+    "http://localhost/back", "http://[::1]:5000/back", "http://[::1]/", "https://localhost:3000/", "https://xn--qustboard-d4a.example/",
 ])  # fmt: skip
 def test_t89_addresses_that_are_taken(uri):
     assert apps.check_redirect(uri) == ""

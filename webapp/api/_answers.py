@@ -19,8 +19,6 @@ def answer(payload: Any) -> Response:
         "ETag": f'"{etag}"', "Cache-Control": "private, no-cache", "Vary": "Authorization",
         "Content-Type": "application/json",
     }  # fmt: skip
-    if "Authorization" not in request.headers:
-        headers["Access-Control-Allow-Origin"] = "*"        # public reads only; never with credentials
     if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
         del headers["Content-Type"]
         response = Response(status=304, headers=headers)

@@ -1,6 +1,6 @@
 """Who calls the API: the holder of a bearer token, or anybody. Cookies are not looked at, nor tokens in an address.
 
-What a token shows is said in services.app_views; what it may write, in ingest.py.
+What a token shows is said in services.app_views; what it may write, in ingest.py; whose scripts read it, in _cors.py.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from flask import Response, abort, g, request
 
+from webapp.api import _cors
 from webapp.pages import _request, guards
 from webapp.pages._problem import problem
 from webapp.services import grants
 from webapp.services.app_views import ANYBODY, Looker, looker_of
 from webapp.services.grants import Bearer
+from webapp.services.throttle import remote_key
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -30,13 +32,39 @@ def token() -> str | None:
     return given[len(_BEARER):].strip() if given[: len(_BEARER)].lower() == _BEARER else ""
 
 
+def has_bearer() -> bool:
+    """Whether the request names a bearer token, good or not. What a proxy's own log-in sends is none."""
+    return request.headers.get("Authorization", "")[: len(_BEARER)].lower().rstrip() == _BEARER.rstrip()
+
+
 def bearer() -> Bearer | None:
     """Whose access token the request holds, None without one. A token that is no good ends the request with 401."""
+    found = _known()
+    if found is None and token() is not None:
+        end(refusal("This access token is unknown, expired or revoked.", "invalid_token"))
+    return found
+
+
+def reader() -> str:
+    """Whose reads these are, for their limit: the app's for this member, or the network's without a token of use."""
+    found = _known()
+    if found is None:
+        return f"network:{remote_key(request.remote_addr)}"
+    return f"token:{found.app_id}:{found.grant_id or ''}"
+
+
+def open_to_scripts(response: Response) -> Response:
+    """Which scripts of other sites may read this answer."""
+    if response.status_code == 401 or "Authorization" not in request.headers:
+        return _cors.open_to_all(response)      # a refusal says the same to whoever has no token of use
+    found = _known()
+    return _cors.open_to_app(response, found.app_id if found else None)
+
+
+def _known() -> Bearer | None:
     if "bearer" not in g:
         given = token()
         g.bearer = None if given is None else grants.authenticate(_request.context(), given, _request.now())
-        if given is not None and g.bearer is None:
-            end(refusal("This access token is unknown, expired or revoked.", "invalid_token"))
     return cast("Bearer | None", g.bearer)
 
 

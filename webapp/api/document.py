@@ -74,15 +74,21 @@ OPERATIONS: tuple[Operation, ...] = (
               token="a member's access token with the scope me:read"),  # noqa: S106
     Operation("post", "/activities", "sendActivities", "Send what happened at a source",
               {200: schemas.ActivitiesResult, 400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 413: PROBLEM, 415: PROBLEM,
-               422: PROBLEM, 429: PROBLEM},
+               422: PROBLEM},
               body=schemas.Activities, token="a source's token"),  # noqa: S106
     Operation("delete", "/activities/{source}/{externalId}", "retractActivity", "Take an event back",
-              {204: None, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM, 429: PROBLEM},
+              {204: None, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM},
               (_path("source", "The source's name, as the token's."),
                _path("externalId", "As the source sent it.", maxLength=ID_LIMIT)), token="a source's token"),  # noqa: S106
 )  # fmt: skip
 #: Errors that any operation may answer with.
-_ALWAYS = {500: PROBLEM, 503: PROBLEM}
+_ALWAYS = {429: PROBLEM, 500: PROBLEM, 503: PROBLEM}
+_LIMITS = {
+    "RateLimit-Limit": "How many requests there are in a minute.",
+    "RateLimit-Remaining": "How many of them are left.",
+    "RateLimit-Reset": "Seconds until they start anew.",
+}
+_WAIT = {"Retry-After": "Seconds to wait."}
 
 
 def document(site_name: str, base_url: str) -> dict[str, Any]:
@@ -127,15 +133,24 @@ _WORDS = {
     200: "Found.", 204: "Done.", 302: "The profile is at another handle now.", 400: "No JSON.",
     401: "No token where one is needed, or one that is no good.", 403: "The token is not enough.",
     404: "Unknown, gone or hidden: all answer alike.", 413: "More than 1 MB.", 415: "Another kind of body than JSON.",
-    422: "Not as described.", 429: "Too many changes; see Retry-After.", 500: "Our fault.", 503: "Try again later.",
+    422: "Not as described.", 429: "Too many requests.", 500: "Our fault.", 503: "Try again later.",
 }  # fmt: skip
 
 
 def _answer(status: int, model: type[BaseModel] | None) -> dict[str, Any]:
-    if model is None:
-        return {"description": _WORDS[status]}
-    kind = "application/problem+json" if model is PROBLEM else "application/json"
-    return {"description": _WORDS[status], "content": _json(model, kind)}
+    made: dict[str, Any] = {"description": _WORDS[status], "headers": _headers(status)}
+    if model is not None:
+        made["content"] = _json(model, "application/problem+json" if model is PROBLEM else "application/json")
+    return made
+
+
+def _headers(status: int) -> dict[str, Any]:
+    """The figures of the limit stand on every answer, unless the site has none."""
+    some = _LIMITS | (_WAIT if status in {429, 503} else {})
+    return {
+        name: {"description": about, "required": name in _WAIT, "schema": {"type": "integer", "minimum": 0}}
+        for name, about in some.items()
+    }
 
 
 def _json(model: type[BaseModel], kind: str) -> dict[str, Any]:

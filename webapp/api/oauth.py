@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
+from webapp.api import _cors
 from webapp.api._oauth_server import ANY_CLIENT, WITH_SECRET, server
 from webapp.pages import _request, guards
+from webapp.services import oauth
 from webapp.services.grants import SCOPES
 
 blueprint = Blueprint("oauth", __name__)
@@ -20,17 +22,19 @@ AUTHORIZE, TOKEN, REVOKE, INTROSPECT = "/oauth/authorize", "/oauth/token", "/oau
 
 
 @blueprint.post(TOKEN)
+@guards.from_any_site
 @guards.public
 def token() -> Any:
     """A code, a refresh token or the app's own secret for an access token."""
-    return _answer(server.create_token_response)
+    return _for_pages(_answer(server.create_token_response))
 
 
 @blueprint.post(REVOKE)
+@guards.from_any_site
 @guards.public
 def revoke() -> Any:
     """An app gives a token back (RFC 7009)."""
-    return _answer(lambda: server.create_endpoint_response("revocation"))
+    return _for_pages(_answer(lambda: server.create_endpoint_response("revocation")))
 
 
 @blueprint.post(INTROSPECT)
@@ -40,12 +44,20 @@ def introspect() -> Any:
     return _answer(lambda: server.create_endpoint_response("introspection"))
 
 
+@blueprint.route(TOKEN, methods=["OPTIONS"])
+@blueprint.route(REVOKE, methods=["OPTIONS"])
+@guards.public
+def preflight() -> Response:
+    """A page may post; a client's own proof in a header is not for pages."""
+    return _cors.preflight("POST", "Content-Type")
+
+
 @blueprint.get("/.well-known/oauth-authorization-server")
 @guards.public
 def metadata() -> Any:
     """What this server can do (RFC 8414). Every address is made of BASE_URL (T83)."""
     base = _request.context().site.base_url
-    return jsonify({
+    return _cors.open_to_all(jsonify({
         "issuer": base,
         "authorization_endpoint": base + AUTHORIZE,
         "token_endpoint": base + TOKEN,
@@ -60,7 +72,7 @@ def metadata() -> Any:
         "introspection_endpoint_auth_methods_supported": list(WITH_SECRET),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
-    })
+    }))
 
 
 def _answer(make: Any) -> Response:
@@ -74,3 +86,12 @@ def _answer(make: Any) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"
     return response
+
+
+def _for_pages(response: Response) -> Response:
+    """Readable by the pages of the app that the request names, if it shows no secret: a page in a browser has none."""
+    app_id = None
+    if "Origin" in request.headers and "Authorization" not in request.headers and "client_secret" not in request.form:
+        client = oauth.find_client(_request.context(), request.form.get("client_id", ""))
+        app_id = client.id if client is not None else None
+    return _cors.open_to_app(response, app_id)

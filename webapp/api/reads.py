@@ -6,19 +6,18 @@ from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 
-from webapp.api import _auth
+from webapp.api import _auth, _cors
 from webapp.api._answers import answer
-from webapp.pages import _request, guards
-from webapp.pages._problem import problem
+from webapp.pages import _limits, _request, guards
+from webapp.pages._problem import NOTHING, problem
 from webapp.services import api_users as users
 from webapp.services.app_views import READ_ME
 from webapp.services.people import TEXT_LIMIT
 from webapp.services.views import Moved
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
-
-#: One sentence for the unknown, the gone and the hidden (D2).
-NOTHING = "There is nothing here, or nothing that you may see."
+_limits.count_reads(blueprint, _auth.reader)
+blueprint.after_request(_auth.open_to_scripts)
 
 
 @blueprint.get("/users/<account_id>")
@@ -71,3 +70,8 @@ def people() -> Any:
     """A page of the directory."""
     q, cursor = request.args.get("q", "").strip()[:TEXT_LIMIT], request.args.get("cursor", "")
     return answer(users.people_json(_request.context(), _auth.looker(), q, cursor, _request.now()))
+
+
+# A page of another site that sends a token asks first.
+for _rule in ("/users/<account_id>", "/users", "/profiles/<handle>", "/people", "/me"):
+    blueprint.add_url_rule(_rule, "preflight", guards.public(_cors.read_preflight), methods=["OPTIONS"])

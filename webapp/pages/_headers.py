@@ -12,7 +12,7 @@ import time
 from flask import Flask, Response, abort, current_app, g, request
 from flask_compress import Compress
 
-from webapp.pages import _response
+from webapp.pages import _response, guards
 from webapp.services.warm import Compressed, WarmCache
 
 access_log = logging.getLogger("vitrine.access")
@@ -60,7 +60,7 @@ def register(app: Flask, *, is_https: bool) -> None:
         # A browser says where a request comes from; another site's change is refused before any work (T19).
         if request.method not in _SAFE and request.headers.get("Sec-Fetch-Site", "same-origin") not in {
             "same-origin", "none",
-        }:
+        } and not guards.takes_any_site(current_app.view_functions.get(request.endpoint or "")):
             abort(403)
         if request.mimetype == "application/x-www-form-urlencoded":
             # Werkzeug holds these two limits for multipart bodies only (T84).

@@ -1,22 +1,68 @@
-"""A coarse brake on changes per address: a script that floods forms gets 429. Counts in memory, or shared by REDIS_URL.
+"""A coarse brake on floods: changes are counted by network, reads of the API by token or network; beyond it is 429.
 
-Attempts at passwords and mails are counted in the database (services.throttle), for every worker alike (T8).
+Counts in memory, or shared by REDIS_URL. Attempts at passwords and mails are counted in the database
+(services.throttle), for every worker alike (T8). Pages have no limit on reads.
 """
 
 from __future__ import annotations
 
-from flask import request
+import time
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response, current_app, request
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+
+from webapp.services.throttle import remote_key
+
+_READS = frozenset({"GET", "HEAD"})
 
 
-class ChangesOnly(Limiter):
-    """Looks at changes only: reads have no limit here, and looking for one costs as much as reading a profile."""
+def network() -> str:
+    """The network a request comes from. X-Forwarded-For counts only behind TRUSTED_PROXIES (ProxyFix in app.py)."""
+    return remote_key(request.remote_addr)
+
+
+class Brake(Limiter):
+    """Looks at changes, and at reads of the blueprints given to `count_reads`: looking costs a tenth of a profile."""
+
+    counted: frozenset[str] = frozenset()
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        if request.method not in {"GET", "HEAD"}:
-            super()._check_request_limit(callable_name, in_middleware)
+        if request.method == "OPTIONS" or (request.method in _READS and not self._counts_read()):
+            return
+        super()._check_request_limit(callable_name, in_middleware)
+
+    def _counts_read(self) -> bool:
+        return request.blueprint in self.counted and bool(current_app.config["API_READS_PER_MINUTE"])
 
 
-#: get_remote_address is the peer's address; X-Forwarded-For counts only behind TRUSTED_PROXIES (ProxyFix in app.py).
-limiter = ChangesOnly(key_func=get_remote_address, default_limits=["240/minute"])
+limiter = Brake(key_func=network, default_limits=["240/minute"])
+
+
+def count_reads(blueprint: Blueprint, who: Callable[[], str]) -> None:
+    """Count the reads of a blueprint together, under the key that `who` gives."""
+    limiter.counted |= {blueprint.name}
+    limiter.shared_limit(_reads, "api-reads", key_func=who)(blueprint)
+
+
+def register(app: Flask) -> None:
+    """Count from now on, and tell the callers where they stand."""
+    limiter.init_app(app)
+    app.after_request(_tell)
+
+
+def _reads() -> str:
+    return f"{current_app.config['API_READS_PER_MINUTE']}/minute"
+
+
+def _tell(response: Response) -> Response:
+    """RateLimit-* on whatever was counted; Retry-After where it was too much. Seconds, both."""
+    found = limiter.current_limit
+    if found is not None:
+        left = max(1, int(found.reset_at - time.time()))
+        response.headers["RateLimit-Limit"] = str(found.limit.amount)
+        response.headers["RateLimit-Remaining"] = str(found.remaining)
+        response.headers["RateLimit-Reset"] = str(left)
+        if found.breached:
+            response.headers["Retry-After"] = str(left)
+    return response

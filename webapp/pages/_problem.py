@@ -9,6 +9,9 @@ from typing import Any
 
 from flask import Response, request
 
+#: One sentence for the unknown, the gone and the hidden (D2).
+NOTHING = "There is nothing here, or nothing that you may see."
+
 
 def is_wanted() -> bool:
     """Whether the request is a program's: everything under /api/ but its pages."""

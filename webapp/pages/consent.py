@@ -117,8 +117,10 @@ def _page(asked: Asked, problem: str = "") -> Response:
     response = _response.page("consent/page.html", 422 if problem else 200, view=view, problem=problem, query=query)
     # Chrome holds form-action against the redirect that follows the form, too.
     parts = urlsplit(asked.redirect_uri)
+    # No policy can name an address in brackets, [::1]: its scheme has to do.
+    source = f"{parts.scheme}:" if "[" in parts.netloc else f"{parts.scheme}://{parts.netloc}"
     response.headers["Content-Security-Policy"] = _headers.CSP.replace(
-        "form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
+        "form-action 'self'", f"form-action 'self' {source}")
     return response
 
 

@@ -18,11 +18,23 @@ from webapp.services import admins
 View = TypeVar("View", bound=Callable[..., Any])
 
 MARK = "_declared_caller"
+_ANY_SITE = "_from_any_site"
 
 
 def public(view: View) -> View:
     """Anybody may call it, signed in or not."""
     return _mark(view, "public")
+
+
+def from_any_site(view: View) -> View:
+    """Scripts of other sites may post here: it looks at no cookie, so they can do no more than any program."""
+    setattr(view, _ANY_SITE, True)
+    return view
+
+
+def takes_any_site(view: Callable[..., Any] | None) -> bool:
+    """Whether a view carries `from_any_site`."""
+    return getattr(view, _ANY_SITE, False)
 
 
 def member(view: View) -> View:

@@ -9,9 +9,11 @@ from functools import lru_cache
 import brotli
 from flask import Blueprint, Response, abort, request
 
+from webapp.api import _auth, _cors
 from webapp.art import glass
 from webapp.pages import _request, guards
 from webapp.pages._look import ART_VERSION, assets, register_template_helpers
+from webapp.pages._problem import NOTHING, problem
 
 __all__ = ["blueprint", "register_template_helpers"]
 
@@ -53,21 +55,33 @@ def stage(tone: str) -> Response:
 @blueprint.get("/avatar/<key>.webp")
 @guards.public
 def avatar(key: str) -> Response:
-    """An avatar under its random key, if the gate shows it to this viewer; else as if it had never existed (T57)."""
+    """An avatar under its random key, if the gate shows it to this viewer; else as if it had never existed (T57).
+
+    Who sends a bearer token is the app that holds it and nobody else, whatever cookie comes along.
+    """
     from webapp.services.avatars import open_avatar  # the picture library is loaded by the first picture
 
-    body = open_avatar(_request.context(), _request.current_viewer(), key)
+    by_token = _auth.has_bearer()
+    body = open_avatar(_request.context(), _auth.looker() if by_token else _request.current_viewer(), key)
     if body is None:
+        if by_token:
+            return _auth.open_to_scripts(problem(404, NOTHING))
         abort(404)
     response = Response(body, mimetype="image/webp")
+    if by_token or not _request.is_signed_in():
+        _auth.open_to_scripts(response)
     response.headers["Content-Security-Policy"] = "sandbox"
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Content-Disposition"] = "inline"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
-    response.vary.add("Cookie")
+    response.vary.update(("Cookie", "Authorization"))
     response.make_conditional(request)
     return response
+
+
+blueprint.add_url_rule(
+    "/avatar/<key>.webp", "avatar_preflight", guards.public(_cors.read_preflight), methods=["OPTIONS"])
 
 
 def _drawn(svg: str) -> Response:

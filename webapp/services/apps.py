@@ -29,7 +29,7 @@ ABOUT_LIMIT = 200
 OWNERS_SCOPES = SCOPES[:2]
 _LIKE_ADDRESS = re.compile(r"://|www\.|\w\.[a-z]{2,}(\W|$)", re.IGNORECASE)
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE)
-_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()+,;=%-]+")
 
 
@@ -93,14 +93,13 @@ def check_redirect(raw: str) -> str:
     except ValueError:
         return "This is not an address. Write it like https://app.example.com/back."
     if parts.scheme not in {"https", "http"} or not raw.startswith(("https://", "http://")) or not host:
-        return "An address to return to starts with https://; with http:// on 127.0.0.1 or localhost only."
+        return "An address to return to starts with https://; with http:// on 127.0.0.1, [::1] or localhost only."
     if "@" in parts.netloc or parts.netloc.endswith(":"):
         return "Leave out the user name and password, and write a port or none."
-    if host in _LOOPBACK:
-        return ""
-    if parts.scheme == "http":
-        return "Plain http:// works on 127.0.0.1 and localhost only. Use https://."
-    if not _HOST.fullmatch(host):
+    is_here = _LOOPBACK.fullmatch(parts.netloc) is not None
+    if not is_here and parts.scheme == "http":
+        return "Plain http:// works on 127.0.0.1, [::1] and localhost only. Use https://."
+    if not is_here and not _HOST.fullmatch(host):
         return "This is not a host name. Write it like https://app.example.com/back."
     if any(part in {".", ".."} for part in re.sub("%2e", ".", parts.path, flags=re.IGNORECASE).split("/")):
         return "Write the path without . and .. steps."

@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from policies.errors import Invalid
 from policies.terms import State, Viewer
+from webapp.services.app_views import Looker, mask_of
 from webapp.services.context import Context
 from webapp.services.editing import stand, write
 from webapp.store import records
@@ -75,10 +76,11 @@ def remove_avatar(ctx: Context, viewer: Viewer, now: int) -> bool:
         return True
 
 
-def open_avatar(ctx: Context, viewer: Viewer, key: str) -> bytes | None:
-    """The WebP bytes of a picture if the gate shows it to this viewer; None for hidden, replaced and unknown alike.
+def open_avatar(ctx: Context, viewer: Viewer | Looker, key: str) -> bytes | None:
+    """The WebP bytes of a picture if the gate shows it to this viewer or app; None for hidden, replaced and unknown.
 
-    One statement, and one more for the bytes of a picture that is shown (T57, T61).
+    An app is handed the pictures whose addresses it is told with the records. One statement, and one more for the bytes
+    of a picture that is shown (T57, T61).
     """
     # PostgreSQL takes no zero byte in a text.
     group = records.load_avatar_group(ctx.db, key) if key.isprintable() else None
@@ -88,7 +90,11 @@ def open_avatar(ctx: Context, viewer: Viewer, key: str) -> bytes | None:
         return None
     subject = group.subject(group.asked)
     bit = gate.bit.get("avatar")
-    if bit is None or not gate.is_findable(viewer, subject) or not gate.mask(viewer, subject) >> bit & 1:
+    if isinstance(viewer, Looker):
+        mask = mask_of(gate, viewer, subject)
+    else:
+        mask = gate.mask(viewer, subject) if gate.is_findable(viewer, subject) else 0
+    if bit is None or not mask >> bit & 1:
         return None
     return records.load_avatar(ctx.db, key)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from webapp.services import tokens
 from webapp.services.context import Context
@@ -64,6 +65,19 @@ def client_of(ctx: Context, app: App) -> Client:
         app.name, tuple(one for one in SCOPES if one in app.scopes.split() and (one != "activities:write" or
         app.source_id is not None)), app.fields, app.is_public, app_store.redirects(ctx.db, app.id),
     )  # fmt: skip
+
+
+def origins_of(ctx: Context, app_id: int) -> frozenset[str]:
+    """Where the pages of an app without a secret stand, as browsers name it; of one with a secret none does."""
+    return frozenset([_origin(uri) for uri in app_store.public_redirects(ctx.db, app_id)])
+
+
+def _origin(uri: str) -> str:
+    """Scheme, host and port of an address, written as browsers do."""
+    parts = urlsplit(uri)
+    port = "" if parts.port in {None, {"https": 443, "http": 80}.get(parts.scheme)} else f":{parts.port}"
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def is_secret(ctx: Context, client: Client, secret: str) -> bool:

@@ -113,6 +113,15 @@ def redirects(db: Database, app_id: int) -> tuple[str, ...]:
     return tuple([row[0] for row in db.rows("SELECT uri FROM app_redirect WHERE app_id = ? ORDER BY uri", (app_id,))])
 
 
+def public_redirects(db: Database, app_id: int) -> tuple[str, ...]:
+    """The addresses of an app without a secret; none of one with a secret."""
+    found = db.rows(
+        "SELECT r.uri FROM app_redirect r JOIN app a ON a.id = r.app_id WHERE a.id = ? AND a.secret_hash IS NULL",
+        (app_id,),
+    )
+    return tuple([row[0] for row in found])
+
+
 def insert(db: Database, now: int, **columns: Any) -> int:
     names = ", ".join(columns)
     marks = ", ".join("?" * len(columns))
