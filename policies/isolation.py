@@ -18,6 +18,8 @@ from policies.errors import ConfigError
 log = logging.getLogger("vitrine.plugins")
 
 T = TypeVar("T")
+#: The folder of `policies`: lines of its own say nothing about a plugin.
+_HERE = __file__.rpartition("isolation")[0]
 
 #: Seconds that an answer may take, by what is asked.
 BUDGETS: Final[dict[str, float]] = {
@@ -34,6 +36,18 @@ class _Failed(Enum):
 
 FAILED: Final = _Failed.FAILED
 Failed = Literal[_Failed.FAILED]
+
+
+def _place(error: BaseException) -> str:
+    """The last line of the plugin's own file that the error came through, in words; "" where it came through none."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        name = path.replace("\\", "/").rpartition("/")[2]
+        if not path.startswith(_HERE) and (not found or found.startswith(f" in {name} ")):
+            found = f" in {name} line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
 
 
 class Nonsense(Exception):
@@ -94,7 +108,8 @@ class Isolation:
         except BaseException as error:
             if passing and isinstance(error, passing):
                 raise
-            problem = f"{what} raised {type(error).__name__}"     # the text of an error may quote somebody's data
+            # The text of an error may quote somebody's data; the place where it was raised does not.
+            problem = f"{what} raised {type(error).__name__}{_place(error)}"
         if self._clock() - started > BUDGETS[budget] and plugin not in self._never_late:
             self.failed(plugin, problem or f"{what} took longer than {BUDGETS[budget]:g} s", late=True)
             return FAILED

@@ -22,7 +22,7 @@ from policies.builtin import managed, personal
 from policies.errors import ConfigError
 from policies.extending import Facts, Holding
 from policies.manager import REACTIONS, PolicyManager
-from policies.terms import Field, Kind, Level, Question, Relation, Settings, Subject, Viewer
+from policies.terms import BadSignature, Field, Kind, Level, Question, Relation, Settings, Subject, Viewer
 from policies.visibility import Gate
 
 T = TypeVar("T")
@@ -122,8 +122,21 @@ class Kit:
             if rule.meets is not None:
                 self._twice(f"badge rule {key}", partial(self.manager.meets, key, case.facts))
 
+    def _try_receivers(self) -> None:
+        """Webhooks that nobody signed: refused with BadSignature, or ValueError for a body that makes no sense."""
+        for source in self.manager.sources():
+            for body in (b"", b"{}", b"[]", b'{"a": [1]}', b"\xff\x00", b"<xml/>") if source.receive else ():
+                for headers in ({}, {"content-type": "application/json", "authorization": "Basic Og=="}):
+                    try:
+                        told = self.manager.receive(source, body, headers, "a secret of the kit")
+                    except (BadSignature, ValueError):
+                        continue
+                    if told is not None:
+                        self._note(f"takes a webhook of {source.name} that is not signed")
+
     def problems(self) -> list[str]:
         """What was found, and every failure that the isolation had to catch."""
+        self._try_receivers()
         for hook in REACTIONS:
             payload: dict[str, Any] = {"profile": "acc-1", "at": _DAY}
             if hook == "award_given":

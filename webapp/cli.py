@@ -49,6 +49,7 @@ def _context(*, make_key: bool = False) -> Any:
     from webapp.app import open_context
 
     context = open_context(Config.from_env(os.environ, make_key=make_key))
+    context.leaves_trace = False       # `init` and `migrate up` record what they should by themselves
     click.get_current_context().call_on_close(context.db.close)
     return context
 
@@ -213,7 +214,9 @@ def worker(parent: int | None) -> None:
     from webapp.ops.queue import run_worker
 
     log_to_stderr()
-    run_worker(_ready_context(), parent)
+    context = _ready_context()
+    context.leaves_trace = True
+    run_worker(context, parent)
 
 
 @verb("create-admin", cls=Verb)

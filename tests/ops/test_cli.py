@@ -185,3 +185,18 @@ def test_vitrine_needs_no_particular_folder(tmp_path):
     script = Path(sys.executable).parent / "vitrine"
     done = subprocess.run([script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "serve" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["plugins", "doctor", "create-admin --email a@home.example"])
+def test_d19_a_command_in_a_shell_without_the_sites_variables_narrows_nobody(run, tmp_path, monkeypatch, command):
+    """Only `init`, `migrate up` and whoever serves the site record what plugins show less of."""
+    assert run("migrate", "up")[0] == 0
+    (tmp_path / "narrow.py").write_text(
+        "from policies import hookimpl\nfrom policies.terms import Level\n\n"
+        "@hookimpl\ndef default_cell(kind, field):\n    return Level.ONLY_YOU if field == 'bio' else None\n"
+    )
+    monkeypatch.setenv("VITRINE_PLUGINS_DIR", str(tmp_path))
+    status, out, _ = run(*command.split())
+    if command == "doctor":
+        assert (status, "VITRINE_ variables" in out) == (1, True)       # which only shows where nothing was recorded
+    assert run("migrate", "up")[1].startswith("recorded"), "it was not recorded before"

@@ -7,7 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from policies.errors import ConfigError
 from policies.extending import BadgeRule, NameRule
 from policies.sections import Text
-from policies.terms import Field, Kind, Level, Veto
+from policies.terms import Area, BadSignature, Event, Field, Kind, Level, SourceInfo, Veto
 from policies.testing import check_plugin, check_source
 from tests.plugged import Clock, plugin
 from webapp.ops.scaffold import make_plugin
@@ -54,9 +54,18 @@ def test_the_scaffold_is_green_out_of_the_box(made):
     assert "4 passed" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["", "a", "Shop", "shop-window", "shop window", "1shop", "class", "../up", "x" * 41])
+@pytest.mark.parametrize("name", ["", "a", "Shop", "shop-window", "shop window", "1shop", "../up", "x" * 41])
 def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
     with pytest.raises(ConfigError):
+        make_plugin(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "why"), [
+    ("class", "word of Python's own"), ("managed", "a plugin managed already"), ("xapi", "a plugin xapi already"),
+])
+def test_a_name_that_is_taken_is_refused_and_says_why(tmp_path, name, why):
+    with pytest.raises(ConfigError, match=why):
         make_plugin(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -139,6 +148,10 @@ def _section(answer: Callable[..., Any]) -> object:
     )
 
 
+def _source(receive: Callable[..., Any]) -> object:
+    return plugin(register_sources=lambda: (SourceInfo("shoes", "Shoes", Area.FORUM, receive=receive),))
+
+
 BAD = {
     "default that widens": plugin(default_cell=lambda kind, field: Level.ANYONE),
     "default that raises": plugin(default_cell=lambda kind, field: [][0]),
@@ -155,12 +168,24 @@ BAD = {
     "badge rule": plugin(register_badge_rules=lambda: (BadgeRule("b", "B", meets=lambda facts: 1),)),
     "reaction": plugin(award_given=lambda profile, badge: [][0]),
     "register": plugin(register_fields=lambda: "shoes"),
+    "webhook that raises": _source(lambda body, headers, secret: headers["x-signature"] and ()),
+    "webhook that takes what is not signed": _source(lambda body, headers, secret: ()),
+    "webhook that answers nonsense": _source(lambda body, headers, secret: "thanks"),
 }
 
 
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_the_kit_finds(name):
     assert check_plugin("bad", BAD[name], count=60)
+
+
+def test_a_webhook_that_says_what_is_wrong_conforms():
+    def receive(body: bytes, headers: Mapping[str, str], secret: str) -> tuple[Event, ...]:
+        if headers.get("x-signature") != secret:
+            raise BadSignature
+        return ()
+
+    assert check_plugin("good", _source(receive), count=3) == []
 
 
 def test_the_kit_finds_what_is_late():

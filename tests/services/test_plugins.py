@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -87,6 +88,18 @@ def test_a_trace_is_left_once_and_by_no_plugin_that_failed(ctx):
     after = ctx.db.policy_version()
     plug(ctx, ("mine", plugin(default_cell=narrow)), record=False).gate()
     assert ctx.db.policy_version() == after > before
+
+
+def test_d19_a_command_in_a_shell_without_the_sites_plugins_records_nothing(ctx):
+    """Only who serves the site leaves traces: a forgotten export before `vitrine plugins` narrows nobody's profile."""
+    make_account(ctx.db, location="Lisbon")
+    ctx.gate()
+    before = ctx.db.policy_version()
+    command = plug(ctx, ("mine", plugin(default_cell=narrow)), record=False)
+    command.leaves_trace = False
+    assert facts_of(command) == {}, "in that process itself the narrower answer holds"
+    assert ctx.db.policy_version() == before
+    assert facts_of(plug(ctx, record=False)) == {"location": "Lisbon"}
 
 
 def test_workers_with_different_plugins_come_to_the_same_record(ctx):
@@ -216,7 +229,7 @@ def test_a_plugin_that_raises_is_counted_by_name_and_stays_on(ctx, caplog):
     plugins.flush(site, NOW + 60)
     view = plugins.find(site, "mine", ORIGINS)
     assert (view.state, view.errors, view.overruns) == ("on", 5, 0)
-    assert view.last_error == "veto mine raised RuntimeError"
+    assert re.fullmatch(r"veto mine raised RuntimeError in test_plugins\.py line \d+", view.last_error)
     assert "mine" in caplog.text
     assert "Lisbon" not in caplog.text, "an error may quote somebody's data (T70)"
 

@@ -80,7 +80,10 @@ def _rules(ctx: Context) -> Iterator[str]:
         if field.name not in bits:
             yield f"I10 field {field.name} has no bit and is hidden; run `vitrine migrate up`"
     if plugins.unrecorded_rows(ctx, ctx.manager, bits):
-        yield "I10 the defaults of the plugins are not those on record; run `vitrine migrate up`"
+        yield (
+            "I10 the defaults of the plugins are not those on record; run `vitrine migrate up`, where the site's own"
+            " VITRINE_ variables are set"
+        )
     known = sum(1 << bit for bit in bits.values())
     for account, chosen in invariants.count_breaches_of_choice(ctx.db, known):
         yield f"I10 account {account} has choices {chosen} for fields that never were"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import keyword
+import pkgutil
 import re
 from pathlib import Path
 
+import plugins
 from policies.errors import ConfigError
+from policies.manager import BUILTIN_NAMES
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
@@ -134,8 +137,12 @@ FILES = {
 
 def make_plugin(name: str, parent: Path) -> Path:
     """Write the package into a new folder of `parent`; the folder. Errors: ConfigError."""
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name.endswith("_"):
+    if not _NAME.fullmatch(name) or name.endswith("_"):
         raise ConfigError("A plugin's name has 2 to 40 letters a-z, digits and underscores, and begins with a letter.")
+    if keyword.iskeyword(name):
+        raise ConfigError(f"{name} is a word of Python's own.", "Take another name.")
+    if name in BUILTIN_NAMES or name in {module.name for module in pkgutil.iter_modules(plugins.__path__)}:
+        raise ConfigError(f"There is a plugin {name} already.", "Take another name. See `vitrine plugins`.")
     folder = parent / name
     if folder.exists():
         raise ConfigError(f"There is a folder {folder.name} here already.")

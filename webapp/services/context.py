@@ -60,6 +60,8 @@ class Context:
 
     rule_needs: item of `held` -> the sections that a badge given by that rule tells about; read with the gate.
     clock: tells vetoes how old an account is; every other moment is handed to the services.
+    leaves_trace: whether narrower defaults of this process's plugins are recorded. Whoever serves the site does; a
+        command that somebody runs in a shell without the site's environment must not narrow it for everybody.
     """
 
     db: Database
@@ -69,6 +71,7 @@ class Context:
     clock: Callable[[], float] | None = None
     rule_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     looks: int = 0              # how often the policy version was looked at: who saw it move needs no look of its own
+    leaves_trace: bool = True
     kept: dict[str, tuple[int, Any]] = field(default_factory=dict)      # counts that cost: moment, value
     _gate: Gate | None = None
     _settings: SiteSettings = field(default_factory=SiteSettings)
@@ -105,7 +108,7 @@ class Context:
         manager.use_tables(settings.ladders, settings.points, settings.levels)
         self.manager, self.rule_needs = manager, plugin_store.load_rule_needs(self.db)
         base = manager.compile(bits)
-        self._is_traced = not narrowing(base, policy_log)
+        self._is_traced = not (self.leaves_trace and narrowing(base, policy_log))
         self._gate = Gate(base, policy_log, head, self.clock)
 
     def _leave_trace(self) -> None:

@@ -63,11 +63,17 @@ def reasons(
     own = gate.organization(subject.domain_id)
     scopes = [kind.value, *([] if own is None else [matrix.org_scope(own)]), f"domain:{subject.domain_id}"]
     latest = store.load_latest(ctx.db, scopes)
+    by_plugins = store.load_widenings(ctx.db, (kind.value, f"fixed:{kind.value}"))
     found: dict[str, tuple[str, int | None]] = {}
     for name in names:
         entries = [entry for entry in latest if entry.bit in (gate.bit[name], None)]
         entry = max(entries, key=lambda one: one.version, default=None)
-        found[name] = ("", None) if entry is None else (_reason(entry, organization), entry.at)
+        flipped = [one for one in by_plugins if one.version > (entry.version if entry else 0)
+                   and (one.value or 0) >> gate.bit[name] & 1]
+        if flipped:
+            found[name] = ("The plugins of this community show more by default", flipped[-1].at)
+        else:
+            found[name] = ("", None) if entry is None else (_reason(entry, organization), entry.at)
     return found
 
 

@@ -285,3 +285,19 @@ def load_latest(db: Database, scopes: Sequence[str]) -> list[Entry]:
         scopes,
     )
     return [Entry(*row) for row in rows]
+
+
+def load_widenings(db: Database, scopes: Sequence[str]) -> list[Entry]:
+    """What plugins showed more of by their defaults, ascending: of each record the bits that the one before lacked."""
+    rows = db.rows(
+        "SELECT version, op, scope, bit, level, value, actor_id, at FROM policy_change WHERE op = 'base'"
+        f" AND scope IN ({marks(len(scopes))}) ORDER BY version",
+        scopes,
+    )
+    found, before = [], dict[tuple[str, int | None], int]()
+    for entry in (Entry(*row) for row in rows):
+        key, value = (entry.scope, entry.level), entry.value or 0
+        if more := value & ~before.get(key, value):
+            found.append(entry._replace(value=more))
+        before[key] = value
+    return found
