@@ -13,7 +13,7 @@ from policies.errors import Invalid
 from tests.conftest import NOW
 from tests.factories import make_account, make_organization
 from tests.services import linkers as by
-from webapp.services import admin_audit, export, linking, sessions
+from webapp.services import admin_audit, export_files, linking, sessions
 from webapp.services.admin_audit import AuditPage, Filters
 from webapp.services.context import Context
 from webapp.services.sessions import Session
@@ -157,7 +157,7 @@ def test_t45_admins_of_an_organization_see_its_rows_only(ctx: Context, boss: Ses
 def test_t86_no_cell_of_an_export_is_a_formula(ctx: Context, boss: Session) -> None:
     audit.record(ctx.db, "site:name", NOW, actor_id=boss.account_id, after="x")
     for text in ("=1+1", "+1", "-1", "@SUM(1)", "\tx", "\rx"):
-        assert export.neutral(text) == "'" + text
+        assert export_files.neutral(text) == "'" + text
     rows = exported(ctx, boss)
     assert rows[0] == ["time", "event", "actor", "subject", "organization", "details"]
     assert rows[-1][1] == "session:start"

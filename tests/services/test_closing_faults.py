@@ -9,7 +9,7 @@ import pytest
 from tests.services import test_closing as closed
 from tests.services import test_erasing as erased
 from tests.services import test_export as exported
-from webapp.services import closing, erasing, export, notes, returning
+from webapp.services import closing, erasing, export_files, notes, returning
 from webapp.services.context import Context
 from webapp.store import closing as closing_store
 from webapp.store import erasing as erasing_store
@@ -82,7 +82,7 @@ FAULTS: dict[str, tuple[Plant, Callable[[Context], None]]] = {
         erased.test_d22_a_deletion_that_was_interrupted_goes_on_and_every_sum_is_right_in_between,
     ),
     "formulas are left as they are": (
-        lambda patch: patch.setattr(export, "neutral", lambda value: value),
+        lambda patch: patch.setattr(export_files, "neutral", lambda value: value),
         exported.test_t86_a_text_that_a_spreadsheet_could_run_gets_an_apostrophe_in_csv_only,
     ),
     "a private giver is named": (

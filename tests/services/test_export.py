@@ -17,6 +17,7 @@ from tests.services import people
 from webapp.services import editing, export, viewing
 from webapp.services.context import Context
 from webapp.services.throttle import TooMany
+from webapp.store import export as export_store
 from webapp.store.database import Database
 
 Files = dict[str, Any]
@@ -150,6 +151,33 @@ def test_pages_meet_without_gap_or_double_also_within_one_second(ctx: Context, m
         ["A thread", *[f"Thread {k}" for k in range(1, 200)]]
     )
     assert [row["message"] for row in found["ann/kudos-received.json"]] == [f"K{number}" for number in range(7)]
+
+
+def test_both_forms_hold_every_row_however_many_pages_it_takes(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = by.member(ctx.db, "ann")
+    for number in range(11):
+        kind = ("answer", "question", "comment")[number % 3]
+        people.did(ctx.db, ann, kind, title=f"=T{number}", at=NOW - number % 2)
+    whole = load(ctx, ann)
+    for size in (1, 4, 11, 12):
+        monkeypatch.setattr(export, "PAGE", size)
+        found = load(ctx, ann)
+        assert found["ann/activity.json"] == whole["ann/activity.json"]
+        assert found["ann/activity.csv"] == whole["ann/activity.csv"]
+    rows = list(csv.DictReader(io.StringIO(whole["ann/activity.csv"])))
+    assert [row["title"] for row in rows] == [f"'{row['title']}" for row in whole["ann/activity.json"]]
+    assert [row["kind"] for row in rows] == sorted(row["kind"] for row in rows)
+    assert len({row["title"] for row in rows}) == 11
+
+
+def test_a_list_that_fits_into_one_page_is_read_once(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = by.member(ctx.db, "ann")
+    people.did(ctx.db, ann)
+    reads: list[object] = []
+    load_acts = export_store.load_acts
+    monkeypatch.setattr(export_store, "load_acts", lambda *given: reads.append(given) or load_acts(*given))
+    assert len(load(ctx, ann)["ann/activity.json"]) == 1
+    assert len(reads) == 1
 
 
 def drained(ctx: Context, account_id: int) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 from policies.errors import Invalid
 from webapp.services import cursors
 from webapp.services.context import Context
-from webapp.services.export import neutral
+from webapp.services.export_files import neutral
 from webapp.services.sessions import Session
 from webapp.store import audit
 from webapp.store import audit_log as store

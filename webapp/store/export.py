@@ -14,6 +14,10 @@ from webapp.store.profiles import MEMBER_COLUMNS, Group, Member, group_of
 
 #: Before every row of a walk upwards.
 FIRST = (-(2**62), 0)
+FIRST_ACT = ("", *FIRST)
+
+#: (kind, at, id, source, title, what it was about, address, listed) of one activity.
+Act = tuple[str, int, int, int, str, str, str, bool]
 
 
 class Account(NamedTuple):
@@ -32,19 +36,6 @@ class Account(NamedTuple):
     searchable: bool
     private: bool
     keep_name: bool
-
-
-class Act(NamedTuple):
-    """One activity. Nothing of who gave it: that is another person's."""
-
-    id: int
-    at: int
-    kind: str
-    title: str
-    url: str
-    about: str
-    source: str
-    listed: bool
 
 
 class Item(NamedTuple):
@@ -105,22 +96,18 @@ def load_held(db: Database, account_id: int) -> list[Item]:
     return [Item._make(row) for row in rows]
 
 
-def next_kind(db: Database, account_id: int, after: str) -> str | None:
-    """The next kind of activity that the account has, in the order of names; None after the last. A probe, no scan."""
-    row = db.row("SELECT MIN(kind) FROM activity WHERE account_id = ? AND kind > ?", (account_id, after))
-    return None if row is None else row[0]
+def load_labels(db: Database) -> dict[int, str]:
+    """What every source is called."""
+    return dict(db.rows("SELECT id, label FROM source"))
 
 
-def load_acts(db: Database, account_id: int, kind: str, after: tuple[int, int], limit: int) -> list[Act]:
-    """Activity of a kind, oldest first, after the row (at, id)."""
-    at, row_id = after
-    rows = db.rows(
-        "SELECT v.id, v.at, v.kind, v.title, v.url, v.object, s.label, v.listed FROM activity v"
-        " JOIN source s ON s.id = v.source_id WHERE v.account_id = ? AND v.kind = ? AND v.at >= ?"
-        " AND (v.at > ? OR v.id > ?) ORDER BY v.at, v.id LIMIT ?",
-        (account_id, kind, at, at, row_id, limit),
+def load_acts(db: Database, account_id: int, after: tuple[str, int, int], limit: int) -> list[Act]:
+    """Activity by kind, each oldest first, after the row (kind, at, id). Nothing of who gave it: that is others'."""
+    return db.rows(
+        "SELECT kind, at, id, source_id, title, object, url, listed FROM activity"
+        " WHERE account_id = ? AND (kind, at, id) > (?, ?, ?) ORDER BY kind, at, id LIMIT ?",
+        (account_id, *after, limit),
     )
-    return [Act._make((*row[:7], bool(row[7]))) for row in rows]
 
 
 #: side -> (whose kudos they are, who is on the other side)
