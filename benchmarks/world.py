@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from webapp.services.context import Context, Site
 from webapp.store import days
 from webapp.store.database import Database
 
-#: The moment the generated world is looked at, unix seconds UTC.
-NOW = 1_750_000_000
+#: The moment the generated world is looked at, unix seconds UTC: today, because a served page shows the last 53 weeks.
+NOW = int(time.time()) // 86_400 * 86_400
 DAY = 86_400
 #: The first RICH members have every section of the page; the others a few rows each. The first GROUPED of them are
 #: linked in groups of three, so that of the rich profiles one in three stands for a group.

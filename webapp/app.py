@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import peewee
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g, request
 from flask_wtf.csrf import CSRFProtect
 from htmx_flask import Htmx
 from jinja2 import StrictUndefined
@@ -69,6 +71,23 @@ MAX_FORM_TEXT = 256 * 1024
 MAX_FORM_PARTS = 200
 
 
+class Application(Flask):
+    """Flask, told once that no view and no hook here is a coroutine: it would look at each of them in each request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself."""
+        return func
+
+
+class FormTokens(CSRFProtect):
+    """Flask-WTF's check of form tokens, which a read does not need: said before it asks what is exempt."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Refuse a change without the session's token."""
+        if request.method in current_app.config["WTF_CSRF_METHODS"]:
+            super().protect(apply_exemptions)
+
+
 def open_context(config: Config, database: Database | None = None) -> Context:
     """The services' context for a configuration. The first statement connects, so workers may fork before."""
     site = Site(
@@ -88,7 +107,7 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     Errors: ConfigError listing every problem of the environment.
     """
     config = config or Config.from_env(os.environ)
-    app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=None)
+    app = Application("webapp", template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.update(_settings(config))
     app.extensions["vitrine"] = context or open_context(config)
     if config.trusted_proxies:
@@ -104,7 +123,7 @@ def create_app(config: Config | None = None, *, context: Context | None = None) 
     _answer_database_errors(app)
     Htmx(app)
     _limits.register(app)       # before the token is checked: a flood without tokens is a flood too
-    csrf = CSRFProtect(app)
+    csrf = FormTokens(app)
     _login.register(app)
     _site.register(app)
     for area in PAGES:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 from flask import Response, current_app
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from webapp.pages import _request, _response, _site
 from webapp.services.views import KudosNote, ProfileView
@@ -17,6 +18,8 @@ from webapp.services.warm import Shell, Warm
 
 #: Stands where the kudos notes, or the drawn part, will stand. No text of a member can hold it: it is drawn by lot.
 _HERE = f"<!--{secrets.token_hex(16)}-->"
+#: As many shells are kept as an admin may change the site's name without a restart.
+_FRAMES = 16
 
 
 def draw(view: ProfileView) -> Markup:
@@ -57,7 +60,25 @@ def _draw_notes(notes: Sequence[KudosNote]) -> bytes:
 
 def _shell_of(shell: Shell) -> tuple[bytes, bytes]:
     """What everybody who is not signed in gets around the drawn part."""
-    template = current_app.jinja_env.get_template("profile/page.html")     # needs nothing of the request
-    page = template.render(view=shell, seen_as=None, member=None, body=Markup(_HERE), **_site.shell())  # noqa: S704
-    before, _, after = page.partition(_HERE)
-    return before.encode(), after.encode()
+    site = _site.shell()
+    start, middle, end, after = _frame(site)
+    head = current_app.jinja_env.get_template("profile/_head.html").render(view=shell, member=None, **site)
+    return f"{start}{escape(shell.name)}{middle}{head}{end}".encode(), after
+
+
+def _frame(site: dict[str, Any]) -> tuple[str, str, str, bytes]:
+    """The same for every profile: before, between and after the title and the head tags, and after the drawn part.
+
+    Drawn once for each name and list of links that the site had.
+    """
+    frames: dict[Hashable, tuple[str, str, str, bytes]] = current_app.extensions.setdefault("vitrine_frames", {})
+    key = (site["site_name"], site["site_links"])
+    if key not in frames:
+        if len(frames) >= _FRAMES:
+            frames.clear()
+        here = Markup(_HERE)        # noqa: S704
+        template = current_app.jinja_env.get_template("profile/page.html")     # needs nothing of the request
+        page = template.render(seen_as=None, member=None, title_here=here, head_here=here, body=here, **site)
+        start, middle, end, after = page.split(_HERE)
+        frames[key] = start, middle, end, after.encode()
+    return frames[key]

@@ -62,7 +62,7 @@ def register(app: Flask, *, is_https: bool) -> None:
             "same-origin", "none",
         } and not guards.takes_any_site(current_app.view_functions.get(request.endpoint or "")):
             abort(403)
-        if request.mimetype == "application/x-www-form-urlencoded":
+        if "CONTENT_TYPE" in request.environ and request.mimetype == "application/x-www-form-urlencoded":
             # Werkzeug holds these two limits for multipart bodies only (T84).
             longest, parts = current_app.config["MAX_FORM_MEMORY_SIZE"], current_app.config["MAX_FORM_PARTS"]
             if (request.content_length or 0) > longest:
@@ -71,18 +71,28 @@ def register(app: Flask, *, is_https: bool) -> None:
             if len(body) > longest or body.count(b"&") >= parts:
                 abort(413)
 
+    always = [*HEADERS.items(), *([("Strict-Transport-Security", HSTS)] if is_https else [])]
+
     @app.after_request
     def finish(response: Response) -> Response:
-        _response.set_cache_headers(response)
-        own = {name for name, _ in response.headers}
-        response.headers.extend([header for header in HEADERS.items() if header[0] not in own])
-        if is_https:
-            response.headers["Strict-Transport-Security"] = HSTS
         request_id = g.get("request_id", "")
-        response.headers["X-Request-Id"] = request_id
-        if _response.is_compressible(response) and "ETag" in response.headers:
-            g.etag = response.headers["ETag"]
-            response = compress.after_request(response)
+        if isinstance(response, _response.Assembled):
+            response.complete([*always, ("X-Request-Id", request_id)])
+            if response.status_code == 200 and "Accept-Encoding" in request.headers:
+                g.etag = response.etag
+                response = compress.after_request(response)
+        else:
+            _response.set_cache_headers(response)
+            own = {name for name, _ in response.headers}
+            response.headers.extend([header for header in always if header[0] not in own])
+            response.headers["X-Request-Id"] = request_id
+            if _response.is_compressible(response) and "ETag" in response.headers:
+                g.etag = response.headers["ETag"]
+                response = compress.after_request(response)
+            # Whether anybody is signed in is looked at in the cookie for every answer.
+            vary = response.headers.get("Vary")
+            if vary is None or "Cookie" not in vary:
+                response.headers["Vary"] = f"{vary}, Cookie" if vary else "Cookie"
         if access_log.isEnabledFor(logging.INFO):
             took = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
             access_log.info("%s %s %s %s %.1fms", request_id, request.method, request.url_rule or "-",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_limiter import Limiter
@@ -15,6 +17,7 @@ from flask_limiter import Limiter
 from webapp.services.throttle import remote_key
 
 _READS = frozenset({"GET", "HEAD"})
+T = TypeVar("T")
 
 
 def network() -> str:
@@ -28,11 +31,14 @@ class Brake(Limiter):
     counted: frozenset[str] = frozenset()
 
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        if request.method == "OPTIONS" or (request.method in _READS and not self._counts_read()):
-            return
-        super()._check_request_limit(callable_name, in_middleware)
+        if self.counts():
+            super()._check_request_limit(callable_name, in_middleware)
 
-    def _counts_read(self) -> bool:
+    def counts(self) -> bool:
+        """Whether this request is looked at."""
+        method = request.method
+        if method not in _READS:
+            return method != "OPTIONS"
         return request.blueprint in self.counted and bool(current_app.config["API_READS_PER_MINUTE"])
 
 
@@ -49,6 +55,18 @@ def register(app: Flask) -> None:
     """Count from now on, and tell the callers where they stand."""
     limiter.init_app(app)
     app.after_request(_tell)
+    for hooks in (app.after_request_funcs[None], app.teardown_request_funcs[None]):
+        hooks[:] = [partial(_if_counted, hook) if _is_ours(hook) else hook for hook in hooks]
+
+
+def _is_ours(hook: Callable[..., Any]) -> bool:
+    function = hook.func if isinstance(hook, partial) else hook
+    return function is _tell or function.__module__ == Limiter.__module__
+
+
+def _if_counted(hook: Callable[[T], Any], given: T) -> Any:
+    """What the brake does after a request; nothing if it did not look at it: most requests read a page."""
+    return hook(given) if limiter.counts() else given
 
 
 def _reads() -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from flask import Flask, Request, g
+from flask import Flask, Request, Response, g
 from flask import session as cookie
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 
@@ -31,6 +31,18 @@ class CookieSession(SecureCookieSessionInterface):
         if self.get_cookie_name(app) in request.cookies and not request.path.startswith("/api/v1/"):
             return super().open_session(app, request)
         return self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """An empty cookie that stays empty is not written; that answers vary by the cookie, _headers.py says."""
+        if session or session.modified:
+            super().save_session(app, session, response)
+
+
+class NoRememberCookie(LoginManager):
+    """Without the library's second cookie: the login-session row alone keeps somebody signed in."""
+
+    def _update_remember_cookie(self, response: Response) -> Response:
+        return response
 
 
 class SignedIn(UserMixin):
@@ -52,7 +64,7 @@ class SignedIn(UserMixin):
 def register(app: Flask) -> None:
     """Hook Flask-Login and the shell's `member` into the application."""
     app.session_interface = CookieSession()
-    manager = LoginManager(app)
+    manager = NoRememberCookie(app)
     manager.session_protection = None   # the row is the truth; an address changes on the move
     manager.user_loader(_load)
     manager.unauthorized_handler(guards.ask_to_log_in)

@@ -18,17 +18,19 @@ def context() -> Context:
 
 def now() -> int:
     """The moment of this request, unix seconds UTC: one for the whole request."""
-    if "now" not in g:
-        g.now = int(current_app.config["CLOCK"]())
-    return int(g.now)
+    moment = g.get("now")
+    if moment is None:
+        moment = g.now = int(current_app.config["CLOCK"]())
+    return int(moment)
 
 
 def is_signed_in() -> bool:
     """Whether a live login session stands behind the request. Without the cookie there is none to look for."""
-    if "signed_in" not in g:
+    known = g.get("signed_in")
+    if known is None:
         has_cookie = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
-        g.signed_in = has_cookie and bool(current_user.is_authenticated)
-    return bool(g.signed_in)
+        known = g.signed_in = has_cookie and bool(current_user.is_authenticated)
+    return bool(known)
 
 
 def current_viewer() -> Viewer:

@@ -17,6 +17,7 @@ from webapp.services import health
 
 blueprint = Blueprint("system", __name__)
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 _ROBOTS = "User-agent: *\n" + "".join(
     f"Disallow: {path}\n" for path in (
         "/settings/", "/admin/", "/login", "/signup", "/reset", "/verify", "/confirm", "/claim", "/oauth/", "/hooks/",
@@ -45,12 +46,13 @@ def _count_requests(state: object) -> None:
 
     @app.after_request
     def count(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "-"
-        method = request.method if request.method in {"GET", "HEAD", "POST", "PUT", "DELETE"} else "other"
-        counter, histogram = meters(route, method, response.status_code // 100)
+        rule, method, began = request.url_rule, request.method, g.get("began")
+        counter, histogram = meters(
+            rule.rule if rule else "-", method if method in _METHODS else "other", response.status_code // 100
+        )
         counter.inc()
-        if "began" in g:
-            histogram.observe(time.perf_counter() - g.began)
+        if began is not None:
+            histogram.observe(time.perf_counter() - began)
         return response
 
 

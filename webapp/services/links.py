@@ -25,6 +25,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _PORT_ONLY = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _MAIL_LOCAL = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _MAIL = re.compile(r"[^\s/?#@:]+@[^\s/?#@:]+")
+#: Of an address as it is stored: in lower case, without a user.
+_WEB_HOST = re.compile(r"https?://([^/?#:]+)")
 _CODE_HOSTS = frozenset({"github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "sourcehut.org", "sr.ht"})
 _SOCIAL_HOSTS = frozenset({
     "bsky.app", "facebook.com", "instagram.com", "linkedin.com", "mastodon.social", "threads.net", "twitter.com",
@@ -95,7 +97,8 @@ def show_link(link: Link) -> LinkView:
         address = link.url.removeprefix("mailto:")
         return LinkView(label=link.label or "E-mail", text=address, url=link.url, icon="mail")
     text = link.url.removeprefix("https://").removesuffix("/")
-    host = (urlsplit(link.url).hostname or "").removeprefix("www.")
+    found = _WEB_HOST.match(link.url)
+    host = found[1].removeprefix("www.") if found else ""
     icon = "code" if host in _CODE_HOSTS else "link" if host in _SOCIAL_HOSTS else "globe"
     return LinkView(label=link.label or host, text=text, url=link.url, icon=icon)
 

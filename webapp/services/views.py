@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar, dataclass_transform
 
 from policies.sections import SectionData
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def view(cls: type[T]) -> type[T]:
+    """A dataclass that nobody changes. The type checker sees to that: a frozen one takes four times as long to make,
+    and a page is made of a hundred."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
 
 #: Sections of the profile page in source order; each is also a fragment at /u/<handle>/<section>.
 SECTIONS = (
@@ -18,7 +29,7 @@ SECTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class AvatarView:
     """A picture or, where none may be shown, the first letter of the shown name on reeded glass."""
 
@@ -26,7 +37,7 @@ class AvatarView:
     url: str | None = None          # /avatar/<random key>.webp; None: draw the letter
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class LinkView:
     """One entry of Where to find me. `url` is http, https or mailto; `text` shows punycode for foreign hosts."""
 
@@ -36,7 +47,7 @@ class LinkView:
     icon: str = "link"              # globe | code | link | mail
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class FactView:
     """One shown record field: `field` is the gate's name, `audience` who else sees it (only filled for the owner)."""
 
@@ -47,7 +58,7 @@ class FactView:
     audience: str = ""              # "anyone" | "organization" | "only_you"; "" for everybody but the owner
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class WorkBlock:
     """Work details of a linked account, shown to colleagues of that organization only (D12)."""
 
@@ -56,7 +67,7 @@ class WorkBlock:
     facts: tuple[FactView, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class StatView:
     metric: str                     # data-metric
     label: str
@@ -64,7 +75,7 @@ class StatView:
     url: str | None = None          # total posts opens all activity (S18)
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class MilestoneView:
     """One gem on a shelf. `earned` gems have data-badge="metric:value"; the next one fills up (`have` of `value`)."""
 
@@ -76,7 +87,7 @@ class MilestoneView:
     at: int | None = None           # unix seconds, when one account alone crossed it
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class ShelfView:
     metric: str
     label: str                      # "Answers"
@@ -86,7 +97,7 @@ class ShelfView:
     gems: tuple[MilestoneView, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class HeldView:
     """A course, certification, designation, group or badge held."""
 
@@ -99,7 +110,7 @@ class HeldView:
     retired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class LevelView:
     number: int
     name: str
@@ -108,7 +119,7 @@ class LevelView:
     next_at: int | None             # None on the last level
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class KudosNote:
     """One message of peer kudos. `giver` is None where the giver's own profile shows no name: "A member" (T54)."""
 
@@ -120,14 +131,14 @@ class KudosNote:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class KudosView:
     received: int
     givers: int
     latest: tuple[KudosNote, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class ActivityRow:
     kind: str                       # data-activity-kind
     area: str                       # forum | learning | event
@@ -138,7 +149,7 @@ class ActivityRow:
     what: str                       # "Answer accepted", "Completed the course"
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class HeatMonth:
     month: str                      # "2025-05"
     forum: int
@@ -150,7 +161,7 @@ class HeatMonth:
         return self.forum + self.learning + self.event
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class HeatmapView:
     """53 weeks of 7 days, Monday first; None for days outside the range."""
 
@@ -161,7 +172,7 @@ class HeatmapView:
     longest_run: int
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class ExtraView:
     """A field or section of a plugin. `template`: text | list | tiles | stats | table; `audience` as of FactView."""
 
@@ -172,7 +183,7 @@ class ExtraView:
     audience: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class OwnerView:
     """What only the owner's own page adds: controls, audiences, private state. Never present for anybody else."""
 
@@ -184,7 +195,7 @@ class OwnerView:
     audiences: dict[str, str] = field(default_factory=dict)     # field -> "anyone" | "organization" | "only_you"
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class ProfileView:
     """The whole profile page for one viewer."""
 
@@ -222,7 +233,7 @@ class ProfileView:
     owner: OwnerView | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class ActivityPage:
     """All activity of a profile, newest first, keyset paged (S18)."""
 
@@ -238,7 +249,7 @@ class ActivityPage:
     noindex: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class BadgesPage:
     """Every badge of a profile: milestone shelves, course badges, awarded badges."""
 
@@ -252,14 +263,14 @@ class BadgesPage:
     noindex: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class Moved:
     """The handle leads to another address: 302, no-store (an old handle, or a linked account's)."""
 
     handle: str
 
 
-@dataclass(frozen=True, slots=True)
+@view
 class MemberBar:
     """The signed-in viewer's own menu: shell only, never cached with a profile."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
 from webapp.store.database import Database, marks
 
@@ -120,10 +121,9 @@ def load_held(db: Database, ids: Sequence[int], kinds: Sequence[str], without: S
     """
     names = kinds or ("",)
     rows = db.rows(_held_sql(len(ids), len(names), len(without)), (*ids, *names, *without))
-    rows.sort(key=_by_date)
-    return [Item._make(row) for row in rows]
+    rows.sort(key=_BY_DATE)
+    return list(map(Item._make, rows))
 
 
-def _by_date(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Date, kind, item, title: sorted here, because text sorts differently in the two databases."""
-    return row[2], row[0], row[1], row[3]
+#: Date, kind, item, title: sorted here, because text sorts differently in the two databases.
+_BY_DATE = itemgetter(2, 0, 1, 3)
