@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
 
 from tests.conftest import NOW
 from tests.services import linkers as by
 from tests.services import people
+from tests.together import Beside
 from webapp.services import addresses, closing, emails, recovery, sessions, signup, tokens
 from webapp.services.context import Context
 from webapp.services.sessions import Session
 from webapp.services.tokens import LinkGone
-from webapp.store.database import Database
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 REMOTE = "192.0.2.7"
-
-
-class Beside:
-    """A verb in a thread of its own, with its own connection; `result` is what it returned or raised."""
-
-    def __init__(self, db: Database, act: Callable[[], object]) -> None:
-        self.result: object = None
-
-        def run() -> None:
-            try:
-                self.result = act()
-            except Exception as error:
-                self.result = error
-            finally:
-                db.close()
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-
-    def waits(self, db: Database) -> None:
-        """Until it waits for a lock of this transaction."""
-        for _ in range(500):
-            if db.row("SELECT 1 FROM pg_locks WHERE NOT granted"):
-                return
-            threading.Event().wait(0.01)
-        raise AssertionError(f"it waits for nothing: {self.result!r}")
-
-    def end(self) -> object:
-        self.thread.join(30)
-        assert not self.thread.is_alive()
-        return self.result
 
 
 def change(ctx: Context, account_id: int, email: str) -> tuple[Session, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from policies.errors import Invalid, NotFound, Refused
 from tests.factories import link
+from tests.together import at_once
 from webapp.services import (
     accounts,
     addresses,
@@ -294,23 +295,11 @@ def test_t13_a_reset_link_works_once_even_at_the_same_moment(ctx, clock):
     make(ctx, clock)
     recovery.ask_link(ctx, clock, "reset", email="sally@example.org", remote="a")
     key = newest_key(ctx, "reset")
-    done, barrier = [], threading.Barrier(4)
-
-    def finish(number):
-        barrier.wait()
-        try:
-            recovery.finish_reset(ctx, clock, key, f"{OTHER} {number}")
-            done.append(number)
-        except LinkGone:
-            pass
-        finally:
-            ctx.db.close()
-
-    threads = [threading.Thread(target=finish, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(
+        ctx.db, *[partial(recovery.finish_reset, ctx, clock, key, f"{OTHER} {number}") for number in range(4)],
+        expected=(LinkGone,),
+    )  # fmt: skip
+    done = [number for number, result in enumerate(results) if not isinstance(result, LinkGone)]
     assert len(done) == 1
     log_in(ctx, clock, password=f"{OTHER} {done[0]}")
 
@@ -358,23 +347,11 @@ def test_d20_one_of_two_who_want_a_handle_at_once_gets_it(ctx, clock):
     for handle in ("ann", "bob", "cyd"):
         make(ctx, clock, handle)
     waiting = [log_in(ctx, clock, f"{handle}@example.org") for handle in ("ann", "bob", "cyd")]
-    won, barrier = [], threading.Barrier(3)
-
-    def take(session):
-        barrier.wait()
-        try:
-            won.append(accounts.change_handle(ctx, clock, session, "wanted"))
-        except Invalid:
-            pass
-        finally:
-            ctx.db.close()
-
-    threads = [threading.Thread(target=take, args=(session,)) for session in waiting]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert won == ["wanted"]
+    results = at_once(
+        ctx.db, *[partial(accounts.change_handle, ctx, clock, session, "wanted") for session in waiting],
+        expected=(Invalid,),
+    )  # fmt: skip
+    assert [result for result in results if not isinstance(result, Invalid)] == ["wanted"]
     assert ctx.db.row("SELECT count(*) FROM handle WHERE handle = 'wanted'") == (1,)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-import peewee
 import pytest
 
 from policies.errors import Conflict, Invalid, NotFound
 from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account
+from tests.together import Beside, at_once
 from webapp.services import editing
 from webapp.services.context import Context
 from webapp.services.ingest import record_events, register_source
@@ -305,23 +306,13 @@ def test_links_conflict_keeps_both_lists(ctx: Context, sally: Viewer) -> None:
 
 def test_of_two_saves_at_once_one_is_told(ctx: Context, sally: Viewer) -> None:
     seen = editing.open_about(ctx, sally).seen
-    start, outcomes = threading.Barrier(4), []
-
-    def save(bio: str) -> None:
-        start.wait()
-        try:
-            outcomes.append(editing.save_about(ctx, sally, {"bio": bio, "seen": seen}, NOW))
-        except Conflict:
-            outcomes.append("conflict")
-        finally:
-            ctx.db.close()
-
-    threads = [threading.Thread(target=save, args=(f"bio {number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes, key=str) == [True, "conflict", "conflict", "conflict"]
+    outcomes = at_once(
+        ctx.db,
+        *[partial(editing.save_about, ctx, sally, {"bio": f"bio {n}", "seen": seen}, NOW) for n in range(4)],
+        expected=(Conflict,),
+    )
+    assert sorted(isinstance(outcome, Conflict) for outcome in outcomes) == [False, True, True, True]
+    assert True in outcomes
     assert row(ctx, sally.account_id, "edit_version") == 1
 
 
@@ -339,7 +330,7 @@ def test_an_edit_and_a_batch_of_events_do_not_wait_for_each_other(
             "INSERT INTO identity(source_id, actor, account_id, created_at) VALUES (?,?,?,1)",
             (*source, actor, account_id),
         )
-    stored, go_on, outcomes = threading.Event(), threading.Event(), []
+    stored, go_on = threading.Event(), threading.Event()
     real = ingest_store.save_events
 
     def save_events(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -350,26 +341,10 @@ def test_an_edit_and_a_batch_of_events_do_not_wait_for_each_other(
 
     monkeypatch.setattr(ingest_store, "save_events", save_events)
 
-    def in_thread(work: Callable[[], object]) -> threading.Thread:
-        def run() -> None:
-            try:
-                work()
-                outcomes.append("done")
-            except peewee.OperationalError as error:
-                outcomes.append(str(error))
-            finally:
-                ctx.db.close()
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        return thread
-
     events = [Event(actor, actor, ActivityKind.ANSWER, NOW) for actor in ("2", "1")]
-    batch = in_thread(lambda: record_events(ctx, "forum", events, NOW))
+    batch = Beside(ctx.db, lambda: record_events(ctx, "forum", events, NOW))
     assert stored.wait(10)
-    edit = in_thread(lambda: editing.save_about(ctx, load_viewer(ctx, first), {"bio": "x"}, NOW))
-    edit.join(5)
+    edit = Beside(ctx.db, lambda: editing.save_about(ctx, load_viewer(ctx, first), {"bio": "x"}, NOW))
+    edit.thread.join(5)
     go_on.set()
-    batch.join(10)
-    edit.join(10)
-    assert outcomes == ["done", "done"]
+    assert (len(batch.end()), edit.end()) == (2, True)

@@ -13,7 +13,7 @@ from policies.terms import ActivityKind, Area, Event
 from tests.conftest import NOW
 from tests.factories import make_account
 from tests.services.linkers import link, log_in, member, pick, primary_of, row
-from tests.services.test_oauth_races import at_once
+from tests.together import at_once
 from webapp.services import claims, ingest, linking, repair
 from webapp.services.context import Context
 
@@ -71,7 +71,7 @@ def test_a_batch_and_a_verb_that_changes_a_key_of_the_account_both_come_to_their
         time.sleep(0.4)
         return act()
 
-    recorded, done = at_once(ctx, lambda: len(ingest.record_events(ctx, "forum", events, NOW)), later)
+    recorded, done = at_once(ctx.db, lambda: len(ingest.record_events(ctx, "forum", events, NOW)), later)
     assert (recorded, done) == (1, True)
     assert ctx.db.row("SELECT answers FROM account WHERE handle = 'kim'") == (1,)
     assert repair.find_differences(ctx) == []

@@ -7,9 +7,9 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from policies.manager import PolicyManager
 from policies.terms import ActivityKind as K
 from policies.terms import Area, Event
 from tests.conftest import NOW
+from tests.together import at_once
 from webapp.services import repair
 from webapp.services.context import Context, Site
 from webapp.services.ingest import record_events, register_source, retract_event
@@ -61,26 +62,15 @@ def some_events(chance: random.Random, numbers: int, count: int) -> list[Event]:
 
 def test_batches_of_several_senders_neither_fail_nor_count_twice(ctx: Context) -> None:
     """I8 under concurrency: overlapping events of two sources, and retractions, from four threads."""
-    failures: list[BaseException] = []
 
     def send(number: int) -> None:
         chance = random.Random(number)
-        try:
-            for _ in range(8):
-                source = chance.choice(SOURCES)
-                record_events(ctx, source, some_events(chance, 600, 60), NOW)
-                retract_event(ctx, source, str(chance.randrange(600)), NOW)
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            ctx.db.close()
+        for _ in range(8):
+            source = chance.choice(SOURCES)
+            record_events(ctx, source, some_events(chance, 600, 60), NOW)
+            retract_event(ctx, source, str(chance.randrange(600)), NOW)
 
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    at_once(ctx.db, *[partial(send, number) for number in range(4)])
     assert repair.find_differences(ctx) == []
 
 

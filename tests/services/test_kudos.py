@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -11,6 +11,7 @@ from policies.errors import Invalid, NotFound, Refused
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.services.people import choose, see, set_columns, source
+from tests.together import at_once
 from webapp.ops import doctor
 from webapp.services import erasing, ingest, kudos, kudos_digest, kudos_own, kudos_reports, repair, viewing
 from webapp.services.context import Context
@@ -195,25 +196,9 @@ def test_kudos_that_a_source_reports_cost_no_allowance(ctx: Context, ann: int, b
 def test_two_at_once_cannot_both_be_the_last_of_the_week(ctx: Context, ann: int, bob: int) -> None:
     for number in range(WEEKLY - 1):
         give(ctx, ann, "bob", NOW - number)
-    results: list[object] = []
-    gate = threading.Barrier(4)
-
-    def run() -> None:
-        try:
-            session = log_in(ctx, ann)
-            gate.wait(10)
-            results.append(kudos.give(ctx, session, "bob", WORDS, NOW))
-        except Refused as error:
-            results.append(error.rule)
-        finally:
-            ctx.db.close()
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert sorted(map(str, results)) == ["None", *["rule_kudos_allowance"] * 3]
+    calls = [partial(kudos.give, ctx, log_in(ctx, ann), "bob", WORDS, NOW) for _ in range(4)]
+    results = at_once(ctx.db, *calls, expected=(Refused,))
+    assert sorted(str(getattr(one, "rule", one)) for one in results) == ["None", *["rule_kudos_allowance"] * 3]
     assert counted(ctx, bob) == WEEKLY
     assert repair.find_differences(ctx) == []
 

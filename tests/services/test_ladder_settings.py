@@ -13,7 +13,7 @@ from policies.manager import PolicyManager
 from policies.terms import ANONYMOUS, ActivityKind, Area, Event
 from tests.conftest import NOW
 from tests.factories import link, make_account
-from tests.services.test_oauth_races import at_once
+from tests.together import at_once
 from webapp.ops.doctor import examine
 from webapp.services import badges, ingest, ladder_rehearsal, ladder_settings, profiles, sessions
 from webapp.services.context import Context
@@ -204,6 +204,6 @@ def test_s69_a_batch_on_its_way_while_the_ladder_changes_is_dated_by_the_new_one
         time.sleep(0.5)
         go_on.set()
 
-    at_once(ctx, batch, change, let_go)
+    at_once(ctx.db, batch, change, let_go)
     assert shelf(ctx, "ann") == [(4, NOW - 499)]
     assert list(examine(ctx)) == []

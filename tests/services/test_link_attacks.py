@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from policies.terms import ANONYMOUS
 from tests.conftest import NOW
 from tests.services import linkers as by
 from tests.services import people
+from tests.together import at_once
 from webapp.ops.doctor import examine
 from webapp.services import accounts, linking, profiles, recovery, sessions, throttle, tokens, viewing
 from webapp.services.context import Context
@@ -395,37 +396,15 @@ def test_t20_a_key_of_one_profile_names_nothing_in_another(ctx: Context) -> None
     assert (by.primary_of(ctx.db, bob) != cat, by.row(ctx, theirs, "cat").key != key) == (True, True)
 
 
-def at_once(ctx: Context, session: sessions.Session, token: str, choice: str) -> list[str]:
-    """The new session's id, or "", of four requests that confirm the same link at the same moment."""
-    results: list[str] = []
-    start = threading.Barrier(4)
-
-    def accept() -> None:
-        start.wait()
-        try:
-            results.append(linking.link_accounts(ctx, session, token, NOW, primary_choice=choice))
-        except Refused:
-            results.append("")
-        finally:
-            ctx.db.close()
-
-    threads = [threading.Thread(target=accept) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
 def test_t38_two_requests_with_one_proof_at_once_exactly_one_wins(ctx: Context) -> None:
     ann, bob = pair(ctx)
     session = by.log_in(ctx, ann)
     choice = by.pick(ctx, session, ann)
     for _ in range(5):
         token = by.prove(ctx, session, "bob")
-        results = at_once(ctx, session, token, choice)
-        assert len(results) == 4
-        won = [raw_id for raw_id in results if raw_id]
+        confirm = partial(linking.link_accounts, ctx, session, token, NOW, primary_choice=choice)
+        results = at_once(ctx.db, *[confirm] * 4, expected=(Refused,))
+        won = [result for result in results if not isinstance(result, Refused)]
         assert len(won) == 1
         session = by.again(ctx, won[0])
         assert by.primary_of(ctx.db, bob) == ann

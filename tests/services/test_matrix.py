@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from policies.terms import ANONYMOUS, Level, Viewer
 from tests.conftest import NOW
 from tests.factories import make_account, make_organization
 from tests.services.people import BIT
+from tests.together import at_once
 from webapp.services import matrix, matrix_apply, matrix_draft, sessions
 from webapp.services.admins import Organization
 from webapp.services.context import Context
@@ -336,29 +338,15 @@ def test_another_process_decides_by_the_new_policy_at_its_next_question(ctx: Con
 
 
 def test_of_two_admins_who_apply_at_the_same_moment_one_is_told(ctx: Context, boss, other) -> None:
-    import threading
-
     press(ctx, boss, "cell:managed:job_title:anyone:hide")
     press(ctx, other, "cell:managed:department:organization:hide")
     shown = {session.handle: page(ctx, session) for session in (boss, other)}
-    start, results = threading.Barrier(2), {}
 
-    def run(session) -> None:
+    def run(session):
         seen = shown[session.handle]
-        start.wait()
-        try:
-            results[session.handle] = matrix_apply.apply(
-                ctx, session, SITE, NOW, seen=seen.seen, revision=seen.revision)
-        except Conflict:
-            results[session.handle] = None
-        finally:
-            ctx.db.close()
+        return matrix_apply.apply(ctx, session, SITE, NOW, seen=seen.seen, revision=seen.revision)
 
-    threads = [threading.Thread(target=run, args=(session,)) for session in (boss, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(value is None for value in results.values()) == [False, True]
-    loser = boss if results["boss"] is None else other
+    results = at_once(ctx.db, partial(run, boss), partial(run, other), expected=(Conflict,))
+    assert sorted(isinstance(result, Conflict) for result in results) == [False, True]
+    loser = boss if isinstance(results[0], Conflict) else other
     assert len(page(ctx, loser).changes) == len(page(ctx, loser).meanwhile) == 1

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from tests.conftest import NOW
 from tests.factories import make_account
 from tests.services.appmaker import BACK, make_app
+from tests.together import at_once
 from webapp.services import grants, oauth, tokens
 from webapp.store import grants as store
 
 ROUNDS = 4
-
-
-def at_once(ctx, *calls):
-    """Run the calls in a thread each, started together; what they returned."""
-    barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
-    errors = []
-
-    def run(number, call):
-        try:
-            barrier.wait(10)
-            results[number] = call()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            ctx.db.close()
-
-    threads = [threading.Thread(target=run, args=(number, call)) for number, call in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert errors == []
-    return results
 
 
 @pytest.fixture
@@ -61,7 +37,7 @@ def test_t91_a_code_used_twice_at_once_gives_one_token_at_most(ctx, world):
     for _ in range(ROUNDS):
         code, made = new_code(ctx, sally, client), [pair() for _ in range(3)]
         results = at_once(
-            ctx, *[lambda code=code, two=two: oauth.exchange(ctx, client, code, *two, NOW) for two in made])
+            ctx.db, *[lambda code=code, two=two: oauth.exchange(ctx, client, code, *two, NOW) for two in made])
         assert sorted(result is not None for result in results) == [False, False, True]
         alive = [two for two in made if grants.authenticate(ctx, two[0], NOW)]
         assert alive == []          # the other uses were replays: the family is dead
@@ -75,7 +51,7 @@ def test_t92_a_refresh_token_used_twice_at_once_kills_its_family_and_no_other(ct
     for _ in range(ROUNDS):
         first, made = pair(), [pair() for _ in range(3)]
         assert oauth.exchange(ctx, client, new_code(ctx, sally, client), *first, NOW)
-        results = at_once(ctx, *[
+        results = at_once(ctx.db, *[
             lambda old=first[1], two=two: oauth.rotate(ctx, client, old, "profiles:read", *two, NOW) for two in made])
         assert sum(result is not None for result in results) == 1
         assert not any(grants.authenticate(ctx, one[0], NOW) for one in (first, *made))
@@ -90,7 +66,8 @@ def test_t94_revoking_while_tokens_are_made_leaves_none(ctx, world):
         assert oauth.exchange(ctx, client, new_code(ctx, sally, client), *first, NOW)
         code = new_code(ctx, sally, client)
         at_once(
-            ctx, lambda first=first, second=second: oauth.rotate(ctx, client, first[1], "profiles:read", *second, NOW),
+            ctx.db,
+            lambda first=first, second=second: oauth.rotate(ctx, client, first[1], "profiles:read", *second, NOW),
             lambda code=code, third=third: oauth.exchange(ctx, client, code, *third, NOW),
             lambda: grants.revoke(ctx, sally, client.id, NOW),
         )

@@ -6,7 +6,7 @@ from tests.conftest import NOW
 from tests.services.linkers import log_in, member
 from tests.services.orgs import admin_of, at_domain, kind, organization, site_admin
 from tests.services.test_invitations import invite
-from tests.services.test_oauth_races import at_once
+from tests.together import at_once
 from webapp.ops.doctor import examine
 from webapp.services import admins, domains, invitations, organizations
 from webapp.services.tokens import LinkGone
@@ -28,7 +28,7 @@ def test_t40_two_organizations_verify_one_domain_at_once(ctx):
     for number in range(ROUNDS):
         name = f"race{number}.example"
         ann = at_domain(ctx, f"ann{number}", name)
-        results = at_once(ctx, *[
+        results = at_once(ctx.db, *[
             lambda root=root, one=one, name=name: said(lambda: domains.verify_by_word(ctx, root, one, name, NOW))
             for root, one in zip(roots, owned, strict=True)
         ])  # fmt: skip
@@ -44,7 +44,7 @@ def test_letting_go_twice_at_once_happens_once(ctx):
     for number in range(ROUNDS):
         name = f"race{number}.example"
         domains.verify_by_word(ctx, root, acme, name, NOW)
-        results = at_once(ctx, *[
+        results = at_once(ctx.db, *[
             lambda who=who, name=name: said(lambda: domains.let_go(ctx, who, acme, name, NOW)) for who in (root, boss)
         ])  # fmt: skip
         assert sorted(results) == ["NotFound", "done"]
@@ -58,7 +58,7 @@ def test_t43_one_invitation_accepted_twice_at_once_makes_one_admin(ctx):
         ctx.db.execute("DELETE FROM membership WHERE account_id = ?", (ann.account_id,))
         ctx.db.execute("DELETE FROM throttle")
         key = invitations.open_token(ctx, invite(ctx, acme, by=boss), NOW)
-        results = at_once(ctx, *[lambda key=key: said(lambda: invitations.accept(ctx, ann, key, NOW))] * 2)
+        results = at_once(ctx.db, *[lambda key=key: said(lambda: invitations.accept(ctx, ann, key, NOW))] * 2)
         assert sorted(results) == ["LinkGone", "acme"]
         assert [one.slug for one in admins.administered(ctx, ann)] == ["acme"]
 
@@ -69,7 +69,7 @@ def test_an_account_made_while_its_domain_is_verified_is_managed(ctx):
     for number in range(ROUNDS):
         name = f"race{number}.example"
         made = at_once(
-            ctx, lambda name=name: said(lambda: domains.verify_by_word(ctx, root, acme, name, NOW)),
+            ctx.db, lambda name=name: said(lambda: domains.verify_by_word(ctx, root, acme, name, NOW)),
             lambda name=name, number=number: at_domain(ctx, f"new{number}", name),
         )[1]
         assert kind(ctx, made) == "managed"
@@ -80,7 +80,7 @@ def test_two_admins_who_remove_each_other_at_once_leave_one(ctx):
     acme = organization(ctx)
     for number in range(ROUNDS):
         ann, bea = (admin_of(ctx, acme, f"{name}{number}") for name in ("ann", "bea"))
-        results = at_once(ctx, *[
+        results = at_once(ctx.db, *[
             lambda who=who, other=other: said(lambda: organizations.remove_admin(ctx, who, acme, other.handle, NOW))
             for who, other in ((ann, bea), (bea, ann))
         ])  # fmt: skip

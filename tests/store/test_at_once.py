@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-
 from tests.conftest import NOW
+from tests.together import at_once
 from webapp.store import outbox, proofs, throttle
 
 
-def at_once(db, work, times=6):
-    """What `times` threads got from work(n), each with a connection of its own."""
-    got, gate = [], threading.Barrier(times)
+def in_transactions(db, work, times=6):
+    """What `times` threads got from work(), each in a transaction of its own."""
 
-    def run(n: int) -> None:
-        try:
-            gate.wait()
-            with db.transaction():
-                answer = work(n)
-            got.append(answer)
-        finally:
-            db.close()
+    def run():
+        with db.transaction():
+            return work()
 
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return got
+    return at_once(db, *[run] * times)
 
 
 def test_t13_a_proof_is_used_by_one(db):
     proofs.add(db, "reset", "hash", NOW, NOW + 600, email_key="a@b.example")
-    assert sorted(at_once(db, lambda _: proofs.use(db, "hash", NOW))) == [False] * 5 + [True]
+    assert sorted(in_transactions(db, lambda: proofs.use(db, "hash", NOW))) == [False] * 5 + [True]
 
 
 def test_a_used_an_expired_and_an_overtaken_proof_are_not_found(db):
@@ -50,7 +38,7 @@ def test_a_used_an_expired_and_an_overtaken_proof_are_not_found(db):
 def test_a_mail_is_claimed_by_one_worker_at_a_time(db):
     for n in range(4):
         outbox.add(db, f"m{n}@b.example", "s", "b", NOW)
-    got = at_once(db, lambda _: [mail.id for mail in outbox.claim(db, NOW, 60, 10)], times=4)
+    got = in_transactions(db, lambda: [mail.id for mail in outbox.claim(db, NOW, 60, 10)], times=4)
     taken = [mail_id for ids in got for mail_id in ids]
     assert len(taken) == 4
     assert len(set(taken)) == 4
@@ -68,7 +56,7 @@ def test_a_mail_given_up_keeps_no_text_and_is_never_due(db):
 
 
 def test_attempts_at_once_are_all_counted(db):
-    got = at_once(db, lambda _: throttle.take(db, "k", 60, NOW))
+    got = in_transactions(db, lambda: throttle.take(db, "k", 60, NOW))
     assert sorted(count for count, _ in got) == [1, 2, 3, 4, 5, 6]
     assert {until for _, until in got} == {NOW + 60}
 

@@ -9,6 +9,7 @@ import pytest
 
 from policies.errors import ConfigError, Unavailable
 from tests.factories import make_account
+from tests.together import at_once
 from webapp.store.database import Database, marks
 
 
@@ -101,24 +102,17 @@ def test_the_link_guard_lets_one_transaction_through_at_a_time(db):
 
     def work() -> None:
         nonlocal inside, most
-        try:
-            for _ in range(5):
-                with db.transaction():
-                    db.link_guard()
-                    with lock:
-                        inside += 1
-                        most = max(most, inside)
-                    db.rows("SELECT id FROM account")
-                    with lock:
-                        inside -= 1
-        finally:
-            db.close()
+        for _ in range(5):
+            with db.transaction():
+                db.link_guard()
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                db.rows("SELECT id FROM account")
+                with lock:
+                    inside -= 1
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(db, *[work] * 6)
     assert most == 1
 
 
@@ -148,26 +142,15 @@ def test_every_way_to_run_a_statement_raises_the_same_errors(db, run):
 
 def test_twenty_writers_are_never_told_that_the_database_is_locked(db):
     make_account(db)
-    errors = []
 
     def work() -> None:
-        try:
-            for _ in range(5):
-                with db.transaction():
-                    (answers,) = db.row("SELECT answers FROM account WHERE handle = 'sally'"
-                                        + (" FOR UPDATE" if db.dialect == "postgresql" else ""))
-                    db.execute("UPDATE account SET answers = ? WHERE handle = 'sally'", (answers + 1,))
-        except Exception as error:
-            errors.append(error)
-        finally:
-            db.close()
+        for _ in range(5):
+            with db.transaction():
+                (answers,) = db.row("SELECT answers FROM account WHERE handle = 'sally'"
+                                    + (" FOR UPDATE" if db.dialect == "postgresql" else ""))
+                db.execute("UPDATE account SET answers = ? WHERE handle = 'sally'", (answers + 1,))
 
-    threads = [threading.Thread(target=work) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    at_once(db, *[work] * 20)
     assert db.row("SELECT answers FROM account WHERE handle = 'sally'") == (100,)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from policies.errors import ConfigError
 from tests.factories import link, make_account
+from tests.together import at_once
 from webapp.store import days, migrate, models
 from webapp.store.database import Database
 
@@ -172,29 +173,17 @@ def test_a_step_that_fails_leaves_nothing(empty_database_url, open_database, tmp
 
 def test_two_processes_may_migrate_at_once(empty_database_url, open_database):
     """Each step runs once, whoever comes first."""
-    import threading
-
     db = open_database(empty_database_url)
     names = [name for name, _ in migrate.migration_status(db)]
-    done: list[list[str]] = []
-    errors: list[Exception] = []
 
-    def run() -> None:
+    def run() -> list[str]:
         own = Database.open(empty_database_url)
         try:
-            done.append(migrate.migrate_up(own))
-        except Exception as error:
-            errors.append(error)
+            return migrate.migrate_up(own)
         finally:
             own.close()
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert sorted(itertools.chain(*done)) == names
+    assert sorted(itertools.chain(*at_once(db, run, run))) == names
 
 
 def test_an_unknown_step_is_one_sentence(db):

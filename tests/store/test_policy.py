@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 from tests.conftest import NOW
+from tests.together import at_once
 from webapp.store import policy
 
 
@@ -44,18 +43,11 @@ def test_writers_at_once_get_versions_of_their_own(db):
     got: list[int] = []
 
     def work() -> None:
-        try:
-            for _ in range(5):
-                with db.transaction():
-                    got.append(policy.append_change(db, "cell", "personal", NOW, bit=0, level=1))
-        finally:
-            db.close()
+        for _ in range(5):
+            with db.transaction():
+                got.append(policy.append_change(db, "cell", "personal", NOW, bit=0, level=1))
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(db, *[work] * 6)
     assert sorted(got) == list(range(head + 1, head + 31))
 
 
