@@ -45,6 +45,15 @@ def _no_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Cheap hashing, templates compiled once (tests/quick.py)."""
+    from tests.quick import quick
+
+    with quick(tmp_path_factory.mktemp("templates")):
+        yield
+
+
 # Databases -----------------------------------------------------------------------------------------------------------
 
 

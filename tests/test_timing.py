@@ -16,8 +16,8 @@ import pytest
 
 from tests.factories import link, make_account
 from tests.ops.test_serve import Site
+from tests.quick import SHIPPED
 from tests.services.people import choose, did
-from webapp.services import passwords
 from webapp.store.database import Database
 
 pytestmark = [pytest.mark.long, pytest.mark.timing]
@@ -60,7 +60,7 @@ def site(data_dir, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
             did(db, _id(db, handle), at=1_749_000_000 + n)
     make_account(db, "prv-a", private=True, keep_name=False, **VALUES)
     make_account(db, "off-a", state="deactivated", **VALUES)
-    make_account(db, "sally", "sally@example.org", password_hash=passwords.hash_password("twelve green bottles"))
+    make_account(db, "sally", "sally@example.org", password_hash=SHIPPED.hash("twelve green bottles"))
     monkeypatch.setenv("TRUSTED_PROXIES", "1")      # each request comes from another address: no limit answers
     site = Site(data_dir, db.url.partition("?")[0], workers=1)
     site.wait_ready()

@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import FileSystemBytecodeCache
-
 from tests import worlds
 from tests.conftest import NOW
 from webapp.ops import twin
@@ -108,7 +106,6 @@ def open_app(folder: Path) -> Flask:
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False      # an error is answered with its page, as in service
     app.config["CLOCK"] = lambda: NOW
-    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(folder.parent))     # many worlds, the same templates
     return app
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from argon2 import PasswordHasher
-
 from tests.conftest import NOW
 from tests.factories import make_account, make_domain, make_organization
+from tests.quick import CHEAP
 from webapp.services import link_page, linking, sessions
 from webapp.services.context import Context
 from webapp.services.link_leave import settle_domain
@@ -17,8 +16,7 @@ from webapp.store import policy
 from webapp.store.database import Database
 
 PASSWORD = "correct horse battery"
-#: The cheapest hash the library makes: these tests are not about hashing.
-HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HASH = CHEAP.hash(PASSWORD)
 #: Tables that link and unlink may leave changed (S51); of `account` the column row_version.
 EXEMPT = frozenset({"audit", "login_session", "proof", "outbox", "throttle"})
 

@@ -10,6 +10,7 @@ import pytest
 
 from policies.errors import Invalid, NotFound, Refused
 from tests.factories import link
+from tests.quick import SHIPPED
 from tests.together import at_once
 from webapp.services import (
     accounts,
@@ -180,6 +181,10 @@ def test_device_names_are_short(agent):
 
 
 # Passwords
+
+
+def test_a_password_is_hashed_as_expensively_as_owasp_asks():
+    assert SHIPPED.hash(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 @SQLITE_ONLY
