@@ -30,7 +30,7 @@ class _Rule(Rule):
     def _compile_builder(self, append_unknown: bool = True) -> Any:
         compiled: list[Any] = []
 
-        def build(rule: Rule, **values: Any) -> Any:
+        def build(rule: Rule, /, **values: Any) -> Any:
             if not compiled:
                 compiled.append(super(_Rule, self)._compile_builder(append_unknown))
             return compiled[0](rule, **values)
