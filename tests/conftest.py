@@ -113,7 +113,7 @@ def postgres_url(postgres_server: Any, _postgres_template: str) -> Iterator[str]
     """A migrated, empty PostgreSQL database of this test's own."""
     name = postgres_server.take(_postgres_template)
     yield postgres_server.url(name)
-    postgres_server.drop(name)
+    postgres_server.give_back(name, _postgres_template)
 
 
 @pytest.fixture

