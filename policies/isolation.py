@@ -26,6 +26,8 @@ BUDGETS: Final[dict[str, float]] = {
     "cell": 0.1, "veto": 0.1, "name": 0.1, "metric": 0.1, "rule": 0.1, "section": 0.25, "reaction": 1.0,
     "webhook": 1.0, "credential": 0.1,
 }  # fmt: skip
+#: Of failures that are all the same one in so many is logged.
+_EVERY = 1000
 #: As many overruns switch a plugin off.
 OVERRUNS: Final = 3
 
@@ -36,6 +38,17 @@ class _Failed(Enum):
 
 FAILED: Final = _Failed.FAILED
 Failed = Literal[_Failed.FAILED]
+
+
+def in_words(error: BaseException) -> str:
+    """An error at start, where no member's data is near, as the end of a sentence."""
+    text = " ".join(str(error).split())[:300].rstrip(".")
+    return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."
+
+
+def _is_somebodys_ctrl_c(error: BaseException) -> bool:
+    """Only the main thread hears of a key: elsewhere it was the plugin that raised it."""
+    return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
 def _place(error: BaseException) -> str:
@@ -101,12 +114,10 @@ class Isolation:
         answer: T | Failed = FAILED
         try:
             answer = check(function(*args))
-        except KeyboardInterrupt:
-            raise
         except Nonsense as error:
             problem = f"{what} answered nonsense: {error}"
         except BaseException as error:
-            if passing and isinstance(error, passing):
+            if (passing and isinstance(error, passing)) or _is_somebodys_ctrl_c(error):
                 raise
             # The text of an error may quote somebody's data; the place where it was raised does not.
             problem = f"{what} raised {type(error).__name__}{_place(error)}"
@@ -120,12 +131,16 @@ class Isolation:
     def failed(self, plugin: str, problem: str, *, late: bool = False) -> None:
         """Note and log one failure under the plugin's name."""
         with self._lock:
+            known = self.errors.get(plugin)
+            is_news = late or known is None or known.last != problem
             for kept in (self.errors, self._unreported):
                 errors = kept.setdefault(plugin, PluginErrors())
                 errors.count += 1
                 errors.last = problem
                 errors.overruns += late
-        log.error("plugin %s: %s", plugin, problem)
+            count = self.errors[plugin].count
+        if is_news or count % _EVERY == 0:      # what fails on every page must not fill the disk
+            log.error("plugin %s: %s%s", plugin, problem, "" if is_news else f" (failure {count:,})")
 
     def at_start(self, plugin: str, what: str, check: Callable[[Any], T], function: Callable[..., Any]) -> T:
         """The answer to a `register_*` hook. Errors: ConfigError, which stops the start."""
@@ -133,9 +148,9 @@ class Isolation:
             return check(function())
         except ConfigError:
             raise
-        except KeyboardInterrupt:
-            raise
         except Nonsense as error:
             raise ConfigError(f"Plugin {plugin}, {what}: {error}") from error
         except BaseException as error:
-            raise ConfigError(f"Plugin {plugin} failed in {what}: {type(error).__name__}.") from error
+            if _is_somebodys_ctrl_c(error):
+                raise
+            raise ConfigError(f"Plugin {plugin} failed in {what}{_place(error)}: {in_words(error)}") from error

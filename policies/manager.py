@@ -8,6 +8,8 @@ compiled result decides, in `timeline.py` and `visibility.py`.
 from __future__ import annotations
 
 import copy
+import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -48,11 +50,13 @@ class PolicyManager:
         self._manager.add_hookspecs(hookspecs)
         builtin = [(name, plugin) for name, plugin in BUILTIN if name in ESSENTIAL or name not in disabled]
         for name, plugin in (*builtin, *plugins):
+            if self._manager.has_plugin(name):
+                raise ConfigError(f"There are two plugins {name}.", "Take one away, or give one another name.")
             try:
                 self._manager.register(plugin, name)
                 self._manager.check_pending()
             except (ValueError, pluggy.PluginValidationError) as error:
-                raise ConfigError(f"Plugin {name} cannot be loaded: {error}") from error
+                raise ConfigError(f"Plugin {name} cannot be loaded: {_hook_trouble(error)}") from error
         self._off_at_first = frozenset(
             name for name, plugin in self._manager.list_name_plugin() if getattr(plugin, "OFF_AT_FIRST", False) is True
         )
@@ -340,6 +344,14 @@ class PolicyManager:
                 return public if name is FAILED else name
 
             yield show
+
+
+def _hook_trouble(error: Exception) -> str:
+    """What pluggy says of a hook that does not exist, or takes what it does not give, without the module's address."""
+    words = re.sub(r" in plugin <.*?>$|(?<=plugin ')[^']*'", "", " ".join(str(error).split()))
+    named = re.match(r"unknown hook '(\w+)'", words)
+    close = difflib.get_close_matches(named[1], [name for name in vars(hookspecs) if "_" in name], 1) if named else []
+    return words + (f"; is {close[0]} meant?" if close else "")
 
 
 def _level(answer: Any) -> Level | None:

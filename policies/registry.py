@@ -3,6 +3,7 @@ called here after the start; what is asked while the site runs is the manager's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from policies import badges
 from policies.errors import ConfigError
 from policies.extending import BadgeRule, CredentialForm, Metric, NameRule
 from policies.isolation import Nonsense
-from policies.terms import Field, PrivateVeto, Rung, SourceInfo, Veto
+from policies.terms import Area, Field, PrivateVeto, Rung, SourceInfo, Veto
 
 #: The hooks that are asked at start, in this order.
 REGISTERS = (
@@ -24,6 +25,7 @@ EVERY_SECTION = ("stats", "kudos", "certifications", "groups", "activity")
 
 Answer = tuple[str, Any]
 _KEY_LIMIT = 100
+_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,10 @@ def merge(answers: Mapping[str, Sequence[Answer]], off: Collection[str], builtin
     _unique(metrics, "metric", badges.METRICS)
     _sound_needs(metrics)
     known = {*SECTION_OF_TOTAL, *(metric.name for _, metric in metrics)}
+    asleep = {metric.name for _, some in answers["register_metrics"] for metric in some}
     rules = [
         (plugin, _settled(plugin, rule, metrics)) for plugin, some in on["register_badge_rules"] for rule in some
-        if not off or not rule.metric or rule.metric in known       # its metric may be off with its plugin
+        if not rule.metric or rule.metric in known or rule.metric not in asleep     # its metric is off with its plugin
     ]  # fmt: skip
     _unique(rules, "badge rule")
     by: dict[str, str] = {}
@@ -177,13 +180,19 @@ def _levels(answers: Sequence[Answer], builtin: Collection[str], by: dict[str, s
 # Checking ------------------------------------------------------------------------------------------------------------
 
 
-def _of(kind: type | tuple[type, ...], what: str, sound: Callable[[Any], bool]) -> Callable[[Any], tuple[Any, ...]]:
+def _of(
+    kind: type | tuple[type, ...], what: str, sound: Callable[[Any], bool], rule: str
+) -> Callable[[Any], tuple[Any, ...]]:
+    """`rule`: what has to hold of one of them, in words."""
+
     def checked(answer: Any) -> tuple[Any, ...]:
         if not isinstance(answer, (tuple, list)):
             raise Nonsense(f"a tuple of {what}s was expected")
         for one in answer:
-            if not isinstance(one, kind) or not sound(one):
+            if not isinstance(one, kind):
                 raise Nonsense(f"{_name_of(one)} is not a {what}")
+            if not sound(one):
+                raise Nonsense(f"the {what} {_name_of(one)} is not sound: {rule}")
         return tuple(answer)
 
     return checked
@@ -262,24 +271,46 @@ def _is_veto(veto: Any) -> bool:
 
 def _is_source(source: SourceInfo) -> bool:
     calls = source.read, source.receive
-    return _is_line(source.name) and _is_line(source.label) and all(one is None or callable(one) for one in calls)
+    is_named = _is_line(source.name) and _SOURCE.fullmatch(source.name) is not None and _is_line(source.label)
+    return is_named and isinstance(source.area, Area) and all(one is None or callable(one) for one in calls)
 
 
 def _checks() -> Iterator[tuple[str, Callable[[Any], Any]]]:
-    yield "register_fields", _of(Field, "field", lambda one: _is_line(one.name) and one.name.isidentifier()
-                                 and _is_line(one.label))
-    yield "register_vetoes", _of((Veto, PrivateVeto), "veto", _is_veto)
+    yield "register_fields", _of(
+        Field, "field", lambda one: _is_line(one.name) and one.name.isidentifier() and _is_line(one.label),
+        f"its name is one word of letters, digits and underscores, its label a line of up to {_KEY_LIMIT} characters",
+    )  # fmt: skip
+    yield "register_vetoes", _of(
+        (Veto, PrivateVeto), "veto", _is_veto, "it has a name, a function `ask` and names of fields in a tuple",
+    )  # fmt: skip
     yield "register_ladders", _ladders
     yield "register_points", _points
     yield "register_levels", _rungs
-    yield "register_sources", _of(SourceInfo, "source", _is_source)
-    yield "register_metrics", _of(Metric, "metric", lambda one: _is_line(one.name) and one.name.isidentifier()
-                                  and all(_is_line(text) for text in (one.label, one.one, one.several))
-                                  and _is_names(one.needs) and callable(one.of))
-    yield "register_name_rules", _of(NameRule, "name rule", lambda one: _is_line(one.name) and callable(one.show))
-    yield "register_badge_rules", _of(BadgeRule, "badge rule", _is_rule)
-    yield "register_credentials", _of(CredentialForm, "credential form", lambda one: _is_line(one.name)
-                                      and callable(one.credential) and callable(one.status))
+    yield "register_sources", _of(
+        SourceInfo, "source", _is_source,
+        "its name is letters, digits, dots, hyphens and underscores, its label a line, its area an Area, and `read` and"
+        " `receive` are functions or None",
+    )  # fmt: skip
+    yield "register_metrics", _of(
+        Metric, "metric", lambda one: _is_line(one.name) and one.name.isidentifier()
+        and all(_is_line(text) for text in (one.label, one.one, one.several)) and _is_names(one.needs)
+        and callable(one.of),
+        "its name is one word, its label, `one` and `several` are lines, `needs` names totals in a tuple, `of` is a"
+        " function",
+    )  # fmt: skip
+    yield "register_name_rules", _of(
+        NameRule, "name rule", lambda one: _is_line(one.name) and callable(one.show),
+        "it has a name and a function `show`",
+    )  # fmt: skip
+    yield "register_badge_rules", _of(
+        BadgeRule, "badge rule", _is_rule,
+        "its key is letters, digits, hyphens and underscores, its title a line, exactly one of `metric` (with `at`),"
+        " `meets` and `years` is given, and `needs` names sections in a tuple",
+    )  # fmt: skip
+    yield "register_credentials", _of(
+        CredentialForm, "credential form", lambda one: _is_line(one.name) and callable(one.credential)
+        and callable(one.status), "it has a name and two functions",
+    )  # fmt: skip
 
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = dict(_checks())

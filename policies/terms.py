@@ -219,6 +219,7 @@ class Question:
 class Veto:
     """A plugin's veto: `ask` returns the names of the fields to hide from everybody but the owner (tuple, list or set).
 
+    `name`: members read it on Settings > Profile and visibility, as what hides their field.
     `about`: the fields it may ever hide; empty: all. A function that raises, is late, or names a field that does not
     exist or is not in `about`, hides everything it was asked about.
     """

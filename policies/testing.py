@@ -16,8 +16,10 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from policies import hookspecs
 from policies.builtin import managed, personal
 from policies.errors import ConfigError
 from policies.extending import Facts, Holding
@@ -107,8 +109,8 @@ class Kit:
         again = self.manager.compile(bits)
         if (again.defaults, again.fixed) != (base.defaults, base.fixed):
             self._note("answers otherwise when it is asked for the same cell again")
-        if not may_widen:
-            self._check_cells(plugin, self.manager.fields)
+        self._check_hooks(plugin)
+        self._check_cells(plugin, self.manager.fields, may_widen)
 
     def try_case(self, case: Case) -> None:
         """Ask everything that the plugin answers about this case, twice."""
@@ -164,19 +166,57 @@ class Kit:
             if more >> bit & 1 and self.name not in self.manager.may_widen:
                 self._note(f"shows {field} where the core hides it")
 
-    def _check_cells(self, plugin: object, fields: Sequence[Field]) -> None:
-        """A default above the core's would count for nothing unless the operator lists the plugin."""
-        ask = getattr(plugin, "default_cell", None)
-        if ask is None:
-            return
-        for kind, core in ((Kind.PERSONAL, personal.DEFAULTS), (Kind.MANAGED, managed.DEFAULTS)):
-            for field in fields:
-                try:
-                    level = ask(kind=kind, field=field.name)
-                except Exception:       # noqa: S112  (noted when the matrix was compiled)
-                    continue
-                if field.name in core and isinstance(level, Level) and level > core[field.name]:
-                    self._note(f"would show {field.name} of {kind} accounts more widely: needs VITRINE_MAY_WIDEN")
+    def _check_hooks(self, plugin: object) -> None:
+        """A function with a hook's name and without the mark is never asked."""
+        hooks = [name for name, one in vars(hookspecs).items() if hasattr(one, "vitrine_spec")]
+        there = {name: ask for name in hooks if callable(ask := getattr(plugin, name, None))}
+        for name, ask in there.items():
+            if not hasattr(ask, "vitrine_impl"):
+                self._note(f"has a function {name} without @hookimpl: it is never asked")
+        if not there:
+            self._note("implements no hook")
+
+    def _check_cells(self, plugin: object, fields: Sequence[Field], may_widen: bool) -> None:
+        """A default above the core's would count for nothing unless the operator lists the plugin, and one for a field
+        that there is not counts for nothing at all."""
+        known = {field.name for field in fields}
+        for hook in ("default_cell", "fixed_cell"):
+            ask = getattr(plugin, hook, None)
+            if ask is None:
+                continue
+            for kind, core in ((Kind.PERSONAL, personal.DEFAULTS), (Kind.MANAGED, managed.DEFAULTS)):
+                for field in fields:
+                    asked = _Asked(field.name)
+                    try:
+                        level = ask(**{"kind": kind, "field": asked})
+                    except Exception:       # noqa: S112  (noted when the matrix was compiled)
+                        continue
+                    for name in sorted(asked.compared - known):
+                        self._note(f"{hook} looks for a field {name!r} that there is not")
+                    is_wider = field.name in core and isinstance(level, Level) and level > core[field.name]
+                    if is_wider and hook == "default_cell" and not may_widen:
+                        self._note(f"would show {field.name} of {kind} accounts more widely: needs VITRINE_MAY_WIDEN")
+
+
+class _Asked(str):
+    """A name of a field that notes what it is compared with."""
+
+    compared: set[str]
+
+    def __new__(cls, name: str) -> _Asked:
+        made = super().__new__(cls, name)
+        made.compared = set()
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            self.compared.add(str(other))
+        return str.__eq__(self, other) is True
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
 
 
 def _switched_on(plugin: object) -> object:
@@ -184,16 +224,8 @@ def _switched_on(plugin: object) -> object:
     if getattr(plugin, "OFF_AT_FIRST", False) is not True:
         return plugin
 
-    class On:
-        OFF_AT_FIRST = False
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(plugin, name)
-
-        def __dir__(self) -> list[str]:
-            return [name for name in dir(plugin) if name != "OFF_AT_FIRST"]
-
-    return On()
+    hooks = {name: getattr(plugin, name) for name in dir(plugin)}
+    return SimpleNamespace(**{name: hook for name, hook in hooks.items() if hasattr(hook, "vitrine_impl")})
 
 
 def check_source(text: str, file: str = "") -> list[str]:

@@ -235,12 +235,14 @@ def plugins() -> None:
     from webapp.plugins import origins
     from webapp.services.plugins import open_page
 
-    ctx = _ready_context()
-    for view in open_page(ctx, origins(Config.from_env(os.environ))):
-        state = "" if view.state == "on" else f", {view.state}"
+    ctx, config = _ready_context(), Config.from_env(os.environ)
+    for view in open_page(ctx, origins(config)):
+        state = "" if view.state == "on" else f", {view.state_words[0].lower()}{view.state_words[1:]}"
         widens = ", may widen" if view.may_widen else ""
         failed = f", {view.errors} errors" if view.errors else ""
         click.echo(f"{view.number:2} {view.name} ({view.origin}{state}{widens}{failed}): {', '.join(view.hooks)}")
+    if config.disabled_plugins:
+        click.echo(f"Taken out by VITRINE_DISABLED_PLUGINS: {', '.join(sorted(config.disabled_plugins))}")
 
 
 @cli.group()

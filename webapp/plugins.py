@@ -13,6 +13,7 @@ from pathlib import Path
 import plugins as shipped
 from policies.builtin import BUILTIN
 from policies.errors import ConfigError
+from policies.isolation import in_words
 from policies.manager import PolicyManager
 from webapp.config import Config
 
@@ -45,8 +46,8 @@ def _find(config: Config) -> Iterator[tuple[str, str, object]]:
         if entry.name not in off:
             try:
                 yield entry.name, "installed", entry.load()
-            except Exception as error:
-                raise ConfigError(f"Plugin {entry.name} cannot be loaded ({type(error).__name__}).") from error
+            except (Exception, SystemExit) as error:
+                raise ConfigError(f"Plugin {entry.name} cannot be loaded: {in_words(error)}") from error
     if config.plugins_dir is not None:
         for path in sorted(config.plugins_dir.glob("*.py")):
             if path.stem not in off:
@@ -60,6 +61,6 @@ def _load_file(path: Path) -> object:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ConfigError(f"Plugin {path.stem} cannot be loaded ({type(error).__name__}).") from error
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"Plugin {path.stem} cannot be loaded: {in_words(error)}") from error
     return module

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,6 +97,30 @@ def test_a_file_in_the_plugins_folder_is_a_plugin_and_is_checked(made, tmp_path)
     assert "Traceback" not in done.stderr
 
 
+def test_what_cannot_be_loaded_says_why_in_one_sentence(tmp_path):
+    """A plugin at start has seen nobody's data, so the whole error is told."""
+    environ = {"VITRINE_PLUGINS_DIR": str(tmp_path), "DATA_DIR": str(tmp_path / "data"), "SECRET_KEY": "k" * 40}
+    head = "from policies import hookimpl\nfrom policies.terms import *\nfrom policies.extending import BadgeRule\n\n"
+    for text, said in {
+        "def f(:\n": "SyntaxError", "import requestz\n": "No module named 'requestz'",
+        "raise SystemExit(3)\n": "SystemExit: 3",
+        f"{head}@hookimpl\ndef register_fields():\n    return (Field('tired'),)\n": "missing 1 required",
+        f"{head}@hookimpl\ndef register_fields():\n    return (Field('Bed 1', 'Bed'),)\n": "'Bed 1' is not sound: its",
+        f"{head}@hookimpl\ndef defualt_cell(kind, field):\n    return None\n": "is default_cell meant?",
+        f"{head}@hookimpl\ndef register_badge_rules():\n    return (BadgeRule('a', 'A', metric='shoes', at=1),)\n":
+            "there is no metric shoes",
+        f"{head}@hookimpl\ndef register_sources():\n    return (SourceInfo('discourse', 'D', Area.FORUM),)\n":
+            "the source discourse exists already",
+    }.items():
+        (tmp_path / "mine.py").write_text(text)
+        done = vitrine("plugin", "check", "--fast", "mine", cwd=tmp_path, **environ)
+        told = done.stdout + done.stderr
+        assert (done.returncode, said in told, "Traceback" in told) == (1, True, False), told
+    (tmp_path / "mine.py").rename(tmp_path / "managed.py")
+    (tmp_path / "managed.py").write_text("")
+    assert "There are two plugins managed." in vitrine("doctor", cwd=tmp_path, **environ).stderr
+
+
 @pytest.mark.long
 def test_a_package_from_pip_replaces_the_managed_defaults_and_adds_a_field_and_a_badge_rule(made, tmp_path):
     """Nothing of the program is touched: the package is installed, two variables say what it may."""
@@ -168,6 +193,10 @@ BAD = {
     "badge rule": plugin(register_badge_rules=lambda: (BadgeRule("b", "B", meets=lambda facts: 1),)),
     "reaction": plugin(award_given=lambda profile, badge: [][0]),
     "register": plugin(register_fields=lambda: "shoes"),
+    "default of a field that there is not": plugin(
+        default_cell=lambda kind, field: Level.ONLY_YOU if field in ("jobtitle", "bio") else None),
+    "nothing": plugin(),
+    "no mark": SimpleNamespace(default_cell=lambda kind, field: None),
     "webhook that raises": _source(lambda body, headers, secret: headers["x-signature"] and ()),
     "webhook that takes what is not signed": _source(lambda body, headers, secret: ()),
     "webhook that answers nonsense": _source(lambda body, headers, secret: "thanks"),
@@ -206,6 +235,12 @@ def test_a_listed_plugin_may_widen():
     wide = plugin(default_cell=default_cell)
     assert check_plugin("wide", wide, count=30)
     assert check_plugin("wide", wide, count=30, may_widen=True) == []
+
+
+@pytest.mark.parametrize("name", ["section that raises", "webhook that raises", "default by chance"])
+def test_the_kit_tries_a_plugin_that_waits_for_an_admin_too(name):
+    waiting = SimpleNamespace(OFF_AT_FIRST=True, **vars(BAD[name]))
+    assert check_plugin("bad", waiting, count=60)
 
 
 def test_shipped_plugins_conform():

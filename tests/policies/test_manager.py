@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 from collections.abc import Callable, Collection, Sequence
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ import pytest
 from policies import hookimpl
 from policies.builtin import BUILTIN
 from policies.errors import ConfigError
+from policies.extending import BadgeRule, Metric
+from policies.isolation import FAILED, Isolation
 from policies.manager import PolicyManager
 from policies.terms import (
     ANONYMOUS,
@@ -268,3 +271,44 @@ def test_s1_sources_are_pluggable_and_unique() -> None:
     assert PolicyManager([("mine", plugin(register_sources=lambda: (forum,)))]).sources() == (forum,)
     with pytest.raises(ConfigError, match="forum"):
         PolicyManager([("mine", plugin(register_sources=lambda: (forum, forum)))])
+
+
+def test_a_badge_rule_on_a_metric_that_there_is_not_stops_the_start_and_one_that_sleeps_does_not() -> None:
+    def rule(metric: str) -> SimpleNamespace:
+        return plugin(register_badge_rules=lambda: (BadgeRule("much", "Much", metric=metric, at=1),))
+
+    sleeping = plugin(register_metrics=lambda: (Metric("odd", "Odd", "one", "many", ("answers",), len),))
+    sleeping.OFF_AT_FIRST = True
+    with pytest.raises(ConfigError, match="no metric shoes"):
+        PolicyManager([("sleeper", sleeping), ("mine", rule("shoes"))])
+    assert list(PolicyManager([("sleeper", sleeping), ("mine", rule("odd"))]).badge_rules) == []
+
+
+def test_t99_a_key_is_somebodys_in_the_main_thread_and_the_plugins_own_elsewhere() -> None:
+    """Ctrl-C ends a command; a plugin that raises the same in a web process is a plugin that fails."""
+    isolation = Isolation()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        isolation.ask("mine", "it", "veto", lambda answer: answer, interrupt)
+    answers: list[object] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(isolation.ask("mine", "it", "veto", lambda answer: answer, interrupt)))
+    thread.start()
+    thread.join()
+    assert answers == [FAILED]
+    assert isolation.errors["mine"].last.startswith("it raised KeyboardInterrupt in test_manager.py line ")
+
+
+def test_what_fails_on_every_page_is_logged_once_and_counted_each_time(caplog: pytest.LogCaptureFixture) -> None:
+    isolation = Isolation()
+    for _ in range(2_500):
+        isolation.ask("mine", "it", "veto", lambda answer: answer, lambda: [][0])
+    isolation.failed("mine", "something else")
+    assert isolation.errors["mine"].count == 2_501
+    assert [record.message.partition(" line ")[0] for record in caplog.records] == [
+        "plugin mine: it raised IndexError in test_manager.py", "plugin mine: it raised IndexError in test_manager.py",
+        "plugin mine: it raised IndexError in test_manager.py", "plugin mine: something else",
+    ]

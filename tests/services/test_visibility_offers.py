@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from policies.errors import Conflict
-from policies.terms import Level
+from policies.terms import Kind, Level
 from tests.conftest import NOW
 from tests.factories import make_account, make_organization
+from tests.plugged import plug, plugin
 from tests.services.test_matrix import acme, boss, level, other, put, undo  # noqa: F401
-from webapp.services import matrix, matrix_draft, matrix_mail, visibility
+from webapp.services import matrix, matrix_draft, matrix_mail, plugins, visibility
 from webapp.services.context import Context
 from webapp.services.viewing import load_viewer
 
@@ -149,3 +150,12 @@ def test_who_is_not_to_be_told_is_not(ctx: Context, boss, ann) -> None:  # noqa:
     put(ctx, boss, SHOW)
     assert matrix_mail.tell_due(ctx, NOW) == 0
     assert make_organization(ctx.db)
+
+
+def test_what_plugins_show_more_of_by_their_defaults_is_named_as_what_opens_it(ctx: Context, ann) -> None:
+    """Not the address, which was there before."""
+    wide = plugin(default_cell=lambda kind, field: Level.ANYONE if (kind, field) == (Kind.MANAGED, "avatar") else None)
+    plugins.record(site := plug(ctx, ("wide", wide), may_widen=["wide"], record=False), NOW + 7)
+    assert offers(site, ann) == [("avatar:anyone", "The plugins of this community show more by default")]
+    page = visibility.open_page(site, load_viewer(site, ann))
+    assert page.offers[0].since == NOW + 7

@@ -7,6 +7,7 @@ fixed seed. The twin worlds are those of `vitrine leak-check`, on a demo communi
 from __future__ import annotations
 
 import inspect
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from types import ModuleType
 from policies.errors import ConfigError, VitrineError
 from policies.testing import Case, Kit, cases, check_source, draw
 from webapp.config import Config
-from webapp.plugins import find_plugin
+from webapp.plugins import find_plugin, load_policies
 
 EXAMPLES = 500
 #: Seconds that one case may take in the middle of all; a page asks several times.
@@ -34,6 +35,11 @@ def check(config: Config, name: str, now: int, progress: Progress, *, twins: boo
     if plugin is None:
         raise ConfigError(f"There is no plugin {name}.", "See `vitrine plugins`.")
     yield from check_files(plugin)
+    try:
+        load_policies(replace(config, disabled_plugins=config.disabled_plugins - {name}))
+    except ConfigError as error:
+        yield f"beside the other plugins the site does not start: {error}"
+    logging.getLogger("vitrine.plugins").addFilter(lambda record: False)    # every failure is told below, once
     try:
         kit = Kit(name, plugin, may_widen=name in config.may_widen, clock=time.perf_counter)
     except ConfigError as error:

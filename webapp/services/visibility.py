@@ -302,7 +302,7 @@ def _value(values: profiles.Values, field: Field) -> str:
     if name == "avatar":
         return "Your picture" if raw else "No picture: the first letter of your name stands for it"
     if not raw:
-        return "" if field.section else "Not set"
+        return "" if field.section else "Not set" if name in profiles.COLUMNS else "What a plugin of this site shows"
     if name == "links":
         return ", ".join(link.label or link.url for link in load_links(raw))
     if name == "products":
