@@ -18,16 +18,18 @@ from policies.visibility import resolve
 from tests.conftest import NOW
 from tests.factories import link, make_account, make_domain, make_organization
 from tests.services.people import BIT, choose, did, holds, look, set_columns
-from webapp.services import people, people_index, privacy
+from webapp.services import people, people_index, privacy, profiles
 from webapp.services.context import Context
 from webapp.services.cursors import unseal_words
 from webapp.services.opening import OpenProfile, open_profile
 from webapp.services.people import Asked, PeoplePage
+from webapp.services.views import ProfileView
 from webapp.store import people as store
 from webapp.store import policy
 from webapp.store.profiles import load_group_of
 
 FIELDS = ("full_name", "job_title", "department", "organization", "location", "bio", "products")
+SECRETS = (*FIELDS, "activity", "certifications", "stats", "kudos")
 WORDS = ("anna", "Änne", "zoe berg", "АННА", "ann", "50%_off", 'the "x"', "berg", "lisbon, portugal")
 
 
@@ -66,6 +68,8 @@ class Seen:
     products: list[str]
     is_certified: bool
     is_active: bool
+    points: int | None      # as the profile shows them
+    joined: int | None      # the day
 
 
 def seen(ctx: Context, handle: str, organizations: Iterable[int]) -> Seen | None:
@@ -100,9 +104,12 @@ def seen(ctx: Context, handle: str, organizations: Iterable[int]) -> Seen | None
     held = ctx.db.row(f"SELECT 1 FROM held WHERE kind = 'designation' AND account_id IN ({some})")
     year = NOW // 86400 - 365
     day = ctx.db.row(f"SELECT 1 FROM activity_year WHERE last_day >= ? AND account_id IN ({some})", (year,))
+    page = profiles.view_profile(ctx, viewer, handle, NOW)
+    assert isinstance(page, ProfileView)
     return Seen(
         name, [*texts, *products], places, products, opened.shows("certifications") and held is not None,
-        opened.shows("activity") and day is not None,
+        opened.shows("activity") and day is not None, page.level.points if page.level else None,
+        None if page.member_since is None else page.member_since // 86400,
     )
 
 
@@ -122,16 +129,23 @@ def matches(what: Seen, search: Asked) -> bool:
 
 
 def truth(ctx: Context, viewer: Viewer, search: Asked) -> list[str]:
-    """Handles in order: seen from one of the viewer's organizations it matches, under the name that the viewer sees."""
+    """Handles in order: seen from one of the viewer's organizations it matches, under the name that the viewer sees and
+    placed by what the viewer sees."""
     rows = []
     for (handle,) in ctx.db.rows("SELECT handle FROM account"):
         whole = seen(ctx, handle, viewer.organizations)
         if whole is None:
             continue
         views = [seen(ctx, handle, [number]) for number in viewer.organizations] or [whole]
-        if any(view and view.name == whole.name and matches(view, search) for view in views):
-            rows.append((people_index.sort_key(whole.name), handle))
-    return [handle for _, handle in sorted(rows, reverse=search.down)]
+        number = {"helpful": whole.points, "newest": whole.joined}.get(search.sort)
+        place = 1 if number is None else -number
+        seen_so = [view for view in views if view and view.name == whole.name and (
+            search.sort not in ("helpful", "newest")
+            or ({"helpful": view.points, "newest": view.joined}[search.sort] is None) == (number is None)
+        )]
+        if any(matches(view, search) for view in seen_so):
+            rows.append((place, people_index.sort_key(whole.name), handle))
+    return [row[-1] for row in sorted(rows, reverse=search.sort == "name-down")]
 
 
 # Random worlds -------------------------------------------------------------------------------------------------------
@@ -141,15 +155,16 @@ members = st.fixed_dictionaries({
     "state": st.sampled_from(("active",) * 6 + ("unclaimed", "deactivated", "closing")),
     "domain": st.sampled_from(("home", "home", "acme", "beta")), "private": st.sampled_from((False,) * 5 + (True,)),
     "keep_name": st.booleans(), "link": st.sampled_from(("", "", "shown", "silent")),
-    "levels": st.dictionaries(st.sampled_from((*FIELDS, "activity", "certifications")), st.integers(0, 2), max_size=5),
-    "held": st.booleans(), "day": st.sampled_from((None, 3, 400)),
+    "levels": st.dictionaries(st.sampled_from(SECRETS), st.integers(0, 2), max_size=5),
+    "held": st.booleans(), "day": st.sampled_from((None, 3, 400)), "answers": st.sampled_from((0, 3, 3, 40)),
+    "kudos": st.sampled_from((0, 2)), "course": st.booleans(), "joined": st.sampled_from((None, 1, 1, 900)),
     "record": st.fixed_dictionaries(dict.fromkeys(FIELDS, values)),
 })  # fmt: skip
 searches = st.builds(
     Asked, q=st.sampled_from(("", "", "ann", "ANN", "ä", "z", "zoe berg", "анна", "%", "50%", '"x"', "xyz")),
     location=st.sampled_from(("", "", "Lis", "portugal", "%")), product=st.sampled_from(("", "", "Ann", "an")),
     certified=st.sampled_from((False, False, True)), active=st.sampled_from((False, False, True)),
-    down=st.booleans(),
+    sort=st.sampled_from(("", "", "name-down", "helpful", "newest", "email")),
 )  # fmt: skip
 
 
@@ -170,13 +185,16 @@ def fill(ctx: Context, drawn: list[dict[str, Any]]) -> list[int]:
         managed = one["domain"] != "home"
         account = make_account(
             db, f"m{number}", f"m{number}@{one['domain']}.example", "managed" if managed else "personal",
-            state=one["state"], private=one["private"], keep_name=one["keep_name"], **record,
+            state=one["state"], private=one["private"], keep_name=one["keep_name"], answers=one["answers"],
+            peer_kudos=one["kudos"], member_since=one["joined"] and NOW - one["joined"] * 86400, **record,
         )
         levels = one["levels"]
         choose(db, account, [f for f in levels if levels[f] == 2], [f for f in levels if levels[f] == 1],
                [f for f in levels if levels[f] == 0])
         if one["held"]:
             holds(db, account, "designation", f"d{number}")
+        if one["course"]:
+            holds(db, account, "course", "c")
         if one["day"]:
             did(db, account, at=NOW - one["day"] * 86400)
         if one["link"] and head is not None and not (managed and one["private"]):
@@ -211,7 +229,7 @@ def test_a_refreshed_index_is_the_one_written_anew(ctx: Context, drawn: list[dic
     set_columns(ctx.db, ids[0], full_name="Somebody else", state="active", private=False)
     with ctx.db.transaction():
         people_index.refresh(ctx, [ids[0]])
-    every = "SELECT profile_id, audience, sort_key, handle, name, words, active_day FROM people ORDER BY 1, 2"
+    every = f"SELECT {', '.join(store.Entry._fields)} FROM people ORDER BY 1, 2"
     before = ctx.db.rows(every)
     people_index.rebuild(ctx)
     assert ctx.db.rows(every) == before
@@ -242,14 +260,14 @@ def test_t50_a_walk_through_all_pages_is_the_sorted_truth(ctx: Context) -> None:
     for viewer in (ANONYMOUS, acme):
         assert walk(ctx, viewer) == truth(ctx, viewer, Asked())
         assert walk(ctx, viewer, q="town") == truth(ctx, viewer, Asked(q="town"))
-        assert walk(ctx, viewer, down=True) == truth(ctx, viewer, Asked())[::-1]
-        assert walk(ctx, viewer, q="town", down=True) == truth(ctx, viewer, Asked(q="town"))[::-1]
+        assert walk(ctx, viewer, sort="name-down") == truth(ctx, viewer, Asked())[::-1]
+        assert walk(ctx, viewer, q="town", sort="name-down") == truth(ctx, viewer, Asked(q="town"))[::-1]
     assert walk(ctx) != walk(ctx, acme)
     page = asked(ctx)
     assert len(page.cards) == people.PAGE
     assert page.next_cursor
     ids = {str(row[0]) for row in ctx.db.rows("SELECT id FROM account")}
-    place = unseal_words(ctx.site.secret_key, "people", page.next_cursor)
+    place = unseal_words(ctx.site.secret_key, "people by name", page.next_cursor)
     assert place is not None
     assert not ids & set(place)
     assert page.cards[-1].handle in place
@@ -427,7 +445,7 @@ def test_where_few_were_active_the_last_name_is_found_too(ctx: Context, monkeypa
     monkeypatch.setattr(store, "WALK", 2)
     monkeypatch.setattr(people, "PAGE", 2)
     assert walk(ctx, active=True) == whole
-    assert walk(ctx, active=True, down=True) == whole[::-1]
+    assert walk(ctx, active=True, sort="name-down") == whole[::-1]
 
 
 def test_totals_of_cards_are_those_of_the_pages(ctx: Context) -> None:

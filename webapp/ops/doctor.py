@@ -1,7 +1,8 @@
 """`vitrine doctor`: every invariant that can be checked from the data, each breach one line. It changes nothing.
 
 I5 and I6: the kept sums are counted again from the events; I7: milestones follow from the sums; the rest are
-statements of store/invariants.py. The gate's two forms, masks and SQL, are compared for every account (I10).
+statements of store/invariants.py. The gate's two forms, masks and SQL, are compared for every account (I10), and the
+directory's rows with what they would be written as.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from policies.badges import LADDER_METRICS
 from policies.predicate import visible_sql
 from policies.terms import ANONYMOUS
-from webapp.services import plugins, repair
+from webapp.services import people_index, plugins, repair
 from webapp.services.context import Context
 from webapp.store import invariants, policy
 from webapp.store.migrate import is_at_head, migration_status
@@ -58,6 +59,7 @@ def examine(ctx: Context) -> Iterator[str]:
     yield from _rules(ctx)
     yield from _domains(ctx)
     yield from _gate(ctx)
+    yield from people_index.find_differences(ctx)
 
 
 def _milestones(ctx: Context) -> Iterator[str]:

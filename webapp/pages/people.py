@@ -15,8 +15,6 @@ blueprint = Blueprint("people", __name__)
 
 _TEXTS = ("q", "location", "product")
 _TICKS = ("certified", "mine", "active")
-#: The value of `sort` for the last name first; every other is no sort (T47).
-DOWN = "name-down"
 
 
 @blueprint.get("/people")
@@ -27,7 +25,7 @@ def directory() -> Any:
     certified, mine, active = (request.args.get(name, "") == "1" for name in _TICKS)
     asked = Asked(
         q=q, location=location, product=product, certified=certified, mine=mine, active=active,
-        down=request.args.get("sort") == DOWN, cursor=request.args.get("cursor", ""),
+        sort=request.args.get("sort", ""), cursor=request.args.get("cursor", ""),
     )  # fmt: skip
     page = people.view_people(_request.context(), _request.current_viewer(), asked, _request.now())
     more = _url(asked, page.next_cursor) if page.next_cursor else None
@@ -39,6 +37,6 @@ def directory() -> Any:
 def _url(asked: Asked, cursor: str) -> str:
     """The address of the next page of the same search."""
     given = [(name, getattr(asked, name)) for name in _TEXTS if getattr(asked, name)]
-    given += [("sort", DOWN)] if asked.down else []
+    given += [("sort", asked.order)] if asked.order in people.SORTS else []
     given += [(name, "1") for name in _TICKS if getattr(asked, name)]
     return f"/people?{urlencode([*given, ('cursor', cursor)])}"

@@ -103,7 +103,9 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
     for account, about in groups:
         rows = store.load_behind(db, account, source.id, GROUP_KINDS, about)
         store.set_held(db, account, "group", item_of(source.name, about), source.id, membership(rows))
-    _cross(ctx, earliest, {account for account, kind, _ in held if kind == "course"}, sign)
+    courses = {account for account, kind, _ in held if kind == "course"}
+    _cross(ctx, earliest, courses, sign)
+    people_index.rescore(ctx, courses | {account for account, delta in deltas.items() if any(delta)})
 
 
 def count_giver(ctx: Context, events: Iterable[ActivityRow], giver: int) -> None:
@@ -116,6 +118,7 @@ def count_giver(ctx: Context, events: Iterable[ActivityRow], giver: int) -> None
     receivers = {receiver for receiver, _ in pairs}
     store.add_counters(ctx.db, dict.fromkeys(receivers, [0] * len(store.COUNTERS)))
     store.add_pairs(ctx.db, pairs)
+    people_index.rescore(ctx, receivers)
 
 
 def membership(rows: Sequence[tuple[str, int, str, str, str]]) -> tuple[str, str, int, int] | None:

@@ -86,6 +86,7 @@ def _take_back(ctx: Context, source_name: str, account_id: int) -> int:
     with ctx.db.transaction():
         source = ingest.lock_source(ctx.db, source_name)
         events = erasing.load_events(ctx.db, account_id, source.id, EVENTS)
+        ingest.lock_accounts(ctx.db, [account_id])
         ingest.delete_events(ctx.db, events)
         counting.count(ctx, source, events, -1)
     return len(events)

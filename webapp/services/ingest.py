@@ -195,6 +195,7 @@ def _know_giver(ctx: Context, source: SourceRow, actor: str, account_id: int) ->
 
 
 def _take_back(ctx: Context, source: SourceRow, events: list[ActivityRow]) -> None:
+    store.lock_accounts(ctx.db, [event.account_id for event in events if event.account_id is not None])
     store.delete_events(ctx.db, events)
     count(ctx, source, events, -1)
 

@@ -2,8 +2,9 @@
 
 Everybody sees what their audience sees: Anyone, or the members of an organization. Each row is asked of the gate again:
 one whose indexed name is not the name shown now is passed over (naming it anew at the old place would tell where the
-hidden name stands), and what is looked for must stand in what is shown now. Order is by name, nothing is ranked, and
-nothing is counted but what is on the page.
+hidden name stands), and what is looked for must stand in what is shown now. Orders are by the name, the kudos points
+and the day of joining that are shown; whom one of them does not place comes last in it, by name. Nothing is counted but
+what is on the page.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from webapp.services.people_index import Sight, fold
 from webapp.services.views import AvatarView, MilestoneView, ShelfView
 from webapp.store import people as store
 from webapp.store import people_cards as card_store
-from webapp.store.people import Found, Search
+from webapp.store.people import LAST_PLACE, Found, Place, Search
 from webapp.store.people_cards import Record
 
 PAGE = 50
@@ -39,6 +40,10 @@ NEXT = 500
 ROUNDS = 8
 
 
+#: What may be asked for besides the order of names: the values of `sort` in the address.
+SORTS = ("name-down", "helpful", "newest")
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What was typed and ticked. Everything is literal text (T85)."""
@@ -49,13 +54,18 @@ class Asked:
     certified: bool = False
     mine: bool = False
     active: bool = False
-    down: bool = False      # last name first
+    sort: str = ""          # one of SORTS; everything else is no sort (T47)
     cursor: str = ""
+
+    @property
+    def order(self) -> str:
+        """By name, from the first to the last, unless asked for otherwise."""
+        return self.sort if self.sort in SORTS else "name"
 
     @property
     def cursor_of(self) -> str:
         """What its cursors are sealed for: a place of one order is none of the other."""
-        return "people, last first" if self.down else "people"
+        return f"people by {self.order}"
 
     @property
     def is_narrowed(self) -> bool:
@@ -121,13 +131,13 @@ def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeopleP
             looked = shown[PAGE - 1][0] if len(shown) > PAGE else None
             break
         looked = found[-1]
-        search = replace(search, after=(found[-1].sort_key, found[-1].handle))
+        search = replace(search, after=found[-1].place)
         limit = NEXT
     del shown[PAGE:]
     return PeoplePage(
         asked,
         _cards(ctx, gate, shown),
-        None if looked is None else seal(ctx.site.secret_key, asked.cursor_of, looked.sort_key, looked.handle),
+        None if looked is None else seal(ctx.site.secret_key, asked.cursor_of, *looked.place),
         bool(audiences),
         tuple(card_store.load_organization_names(ctx.db, audiences)) if audiences else (),
     )
@@ -154,7 +164,7 @@ def _wish(ctx: Context, asked: Asked, slugs: Sequence[str], now: int) -> _Wish:
         needles.append(mine[0])
     since = now // DAY - YEAR_DAYS if asked.active else None
     return _Wish(
-        Search(tuple(needles), prefix, since, _place(ctx, asked), asked.down), tuple(terms), mine, asked.certified
+        Search(tuple(needles), prefix, since, _place(ctx, asked), asked.order), tuple(terms), mine, asked.certified
     )
 
 
@@ -191,6 +201,8 @@ def _pass(
             continue
         if index.shown_name(gate, records[0]) != row.name or seen.face.handle != row.handle:
             continue
+        if not _is_in_place(gate, wish.search.order, row, seen, records[0]):
+            continue
         if wish.search.since is not None and days.get(n, 0) < wish.search.since:
             continue
         until = held.get(n, 0)
@@ -203,6 +215,19 @@ def _pass(
                 continue
         passed.append((row, seen, records, is_certified))
     return gate, passed
+
+
+def _is_in_place(gate: Gate, order: str, row: Found, seen: Sight, record: Record) -> bool:
+    """Whether a row's place is one that this viewer may see it at: placed by what is shown, or last by what is not.
+
+    A row that is placed by what is hidden now, or was hidden when it was written, is passed over as one under another
+    name is.
+    """
+    if order == "helpful":
+        return (row.place[0] != LAST_PLACE) == seen.shows_points(gate)
+    if order == "newest":
+        return (row.place[0] != LAST_PLACE) == (record.joined is not None)
+    return True
 
 
 def _cards(
@@ -239,7 +264,9 @@ def _gem_words(ctx: Context, gem: MilestoneView) -> str:
     return f"{gem.value:,} {one if gem.value == 1 else several}"
 
 
-def _place(ctx: Context, asked: Asked) -> tuple[str, str]:
+def _place(ctx: Context, asked: Asked) -> Place:
     """The place that a cursor names; the beginning for what is none."""
-    key, handle = unseal_words(ctx.site.secret_key, asked.cursor_of, asked.cursor) or ("", "")
-    return key, handle
+    words = unseal_words(ctx.site.secret_key, asked.cursor_of, asked.cursor)
+    if words is None:
+        return ()
+    return words if len(words) == 2 else (int(words[0]), *words[1:])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.terms import ANONYMOUS, State, Viewer
@@ -18,15 +18,16 @@ from webapp.services.context import Context
 from webapp.services.notes import LIVE
 from webapp.store import people as store
 from webapp.store import people_cards as card_store
-from webapp.store.people import Entry
-from webapp.store.people_cards import COLUMNS, Record
+from webapp.store.people import LAST_PLACE, Entry
+from webapp.store.people_cards import COLUMNS, JOINED, Record
 from webapp.store.profiles import Group, Member
 
 #: Raised when what rows hold changes, so that existing databases are written anew.
-FORMAT = 1
+FORMAT = 2
 #: Accounts of one transaction when everything is written anew.
 BATCH = 400
 KEY_LIMIT = 100
+DAY = 86_400
 
 #: Marks around what is looked up whole. No folded text holds them, so nobody can type one.
 _END = "\x1e"
@@ -94,7 +95,13 @@ class Sight:
     def wanted(self, gate: Gate) -> list[tuple[int, int]]:
         """(account, mask of COLUMNS): the record of the face, then those of the work blocks."""
         blocks = [(member.id, columns(gate, bits)) for member, bits in self.work]
-        return [(self.face.id, columns(gate, self.mask)), *blocks]
+        # Since when somebody is a member stands on the page with their activity.
+        joined = JOINED if self.shows(gate, "activity") else 0
+        return [(self.face.id, columns(gate, self.mask) | joined), *blocks]
+
+    def shows_points(self, gate: Gate) -> bool:
+        """Whether the level is shown and the kudos points behind it: they are made of both sections (D1)."""
+        return self.shows(gate, "stats") and self.shows(gate, "kudos")
 
 
 def columns(gate: Gate, mask: int) -> int:
@@ -181,10 +188,26 @@ def touch(ctx: Context, days: Iterable[tuple[int, int]]) -> None:
     store.touch_days(ctx.db, sorted(latest.items()))
 
 
+def rescore(ctx: Context, account_ids: Iterable[int]) -> None:
+    """Totals of these accounts have moved: bring the order by points in line, where an audience sees them.
+
+    Inside the transaction that counted, which holds the accounts and their primaries.
+    """
+    groups = store.load_placed(ctx.db, sorted(set(account_ids)))
+    if groups:
+        store.set_helpful(ctx.db, zip(_helpful(ctx, list(groups.values())), groups, strict=True))
+
+
+def _helpful(ctx: Context, groups: Sequence[Sequence[int]]) -> list[int]:
+    """The places of these groups of accounts by their kudos points, the most first."""
+    totals = card_store.load_totals(ctx.db, [(ids, True, True) for ids in groups])
+    return [-max(0, ctx.manager.kudos_points(ctx.manager.with_metrics(amounts))) for amounts in totals]
+
+
 def stamp(ctx: Context, now: int = 0) -> str:
     """What the whole index would be written from now: a veto may answer otherwise tomorrow."""
     gate = ctx.gate()
-    return f"{FORMAT}:{gate.version}:{now // 86_400 if gate.base.vetoes else 0}"
+    return f"{FORMAT}:{gate.version}:{now // DAY if gate.base.vetoes else 0}"
 
 
 def catch_up(ctx: Context, now: int = 0) -> bool:
@@ -207,13 +230,43 @@ def rebuild(ctx: Context, now: int = 0) -> None:
     while ids := store.load_ids_after(ctx.db, last, BATCH):
         with ctx.db.transaction():
             ctx.db.link_guard()
+            store.lock_profiles(ctx.db, ids)
             _write(ctx, ids)
         last = ids[-1]
     with ctx.db.transaction():
         store.save_stamp(ctx.db, wanted)
 
 
+def find_differences(ctx: Context) -> Iterator[str]:
+    """A sentence for each row of the index that is not what it would be written as.
+
+    None while all of it is to be written anew, and none beside a plugin's veto, which may answer otherwise by now. A
+    last active day is only moved on, so it may be later than the last one there is.
+    """
+    last = 0
+    if ctx.gate().base.vetoes or store.load_stamp(ctx.db) != stamp(ctx):
+        return
+    while ids := store.load_ids_after(ctx.db, last, BATCH):
+        last = ids[-1]
+        kept = store.load_entries(ctx.db, ids)
+        right = {(entry.profile_id, entry.audience): entry for entry in _entries(ctx, ids)}
+        for key in sorted(kept.keys() | right.keys()):
+            one, other = kept.get(key), right.get(key)
+            if one and other and one.active_day is not None and other.active_day is not None:
+                other = other._replace(active_day=max(one.active_day, other.active_day))
+            if one != other:
+                names = "the whole row" if one is None or other is None else ", ".join(
+                    name for name in Entry._fields if getattr(one, name) != getattr(other, name)
+                )
+                yield f"the directory's row of account {key[0]} for audience {key[1]} is not right: {names}"
+
+
 def _write(ctx: Context, profile_ids: Sequence[int]) -> None:
+    """Let the rows of these profiles be what they should."""
+    store.replace_entries(ctx.db, profile_ids, _entries(ctx, profile_ids))
+
+
+def _entries(ctx: Context, profile_ids: Sequence[int]) -> list[Entry]:
     """The rows of these profiles: one as Anyone sees it, one more per organization that sees something else."""
     version, groups = card_store.load_groups(ctx.db, profile_ids)
     gate = ctx.gate(version)
@@ -230,11 +283,10 @@ def _write(ctx: Context, profile_ids: Sequence[int]) -> None:
                 sights.append((organization or 0, seen))
     entries = entries_of(ctx, gate, sights)
     anyone = {entry.profile_id: entry for entry in entries if entry.audience == 0}
-    kept = [
+    return [
         entry for entry in entries
         if entry.audience == 0 or entry[2:] != anyone[entry.profile_id][2:]
     ]
-    store.replace_entries(ctx.db, profile_ids, kept)
 
 
 def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) -> list[Entry]:
@@ -248,6 +300,8 @@ def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) ->
     slugs = card_store.load_slugs(ctx.db)
     days = card_store.load_last_days(ctx.db, _groups(gate, sights, "activity"))
     certified = card_store.load_designations(ctx.db, _groups(gate, sights, "certifications"))
+    scored = {seen.face.id: seen.group.ids for _, seen in sights if seen.shows_points(gate)}
+    helpful = dict(zip(scored, _helpful(ctx, list(scored.values())), strict=True))
     entries = []
     for n, ((audience, seen), start) in enumerate(zip(sights, starts, strict=True)):
         own = [record for record in records[start : start + 1 + len(seen.work)] if record is not None]
@@ -256,7 +310,12 @@ def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) ->
         name = shown_name(gate, own[0])
         day = days.get(n, 0) if seen.shows(gate, "activity") else None
         words = words_of(gate, seen, own, slugs, n in certified)
-        entries.append(Entry(seen.face.id, audience, sort_key(name), seen.face.handle, name, words, day))
+        points = helpful[seen.face.id] if seen.shows_points(gate) else LAST_PLACE
+        joined = own[0].joined
+        newest = LAST_PLACE if joined is None else -(joined // DAY)
+        entries.append(Entry(
+            seen.face.id, audience, sort_key(name), seen.face.handle, name, words, day, points, newest
+        ))  # fmt: skip
     return entries
 
 

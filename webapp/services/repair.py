@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.services.counting import COUNTED, GIVEN, GROUP_KINDS, HELD, METRIC_KIND, item_of, membership
 from webapp.store import repair as store
@@ -29,6 +30,7 @@ def repair(ctx: Context) -> int:
     """Set every kept sum to what the events give; how many rows were wrong."""
     with ctx.db.transaction():
         wrong = 0
+        moved: set[int] = set()
         for table, (kept, right) in _tables(ctx).items():
             changed = [key for key in kept.keys() | right.keys() if kept.get(key) != right.get(key)]
             rows = {key: right.get(key) for key in changed}
@@ -36,7 +38,9 @@ def repair(ctx: Context) -> int:
                 store.set_days(ctx.db, rows)
             else:
                 store.set_rows(ctx.db, table, rows)
+            moved |= {key[0] for key in changed}       # every table's key starts with the account
             wrong += len(changed)
+        people_index.refresh(ctx, sorted(moved))
         return wrong
 
 

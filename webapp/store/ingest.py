@@ -205,13 +205,19 @@ def sweep_hooks(db: Database, before: int) -> None:
 
 
 def lock_accounts(db: Database, account_ids: Iterable[int]) -> None:
-    """Hold these accounts until the transaction ends, taken in the order of their ids, before any event is stored.
+    """Hold these accounts and their primaries until the transaction ends, by their ids, before any event is stored.
 
     An event holds the keys of its accounts as soon as it is there. A verb that locked such a row and changes a key of
-    it (the address, the link) would wait for the batch, and the batch, once it counts, for the verb.
+    it (the address, the link) would wait for the batch, and the batch, once it counts, for the verb. The sums of a
+    group stand with its primary in the directory: whoever counts for one of its accounts waits for whoever does for
+    another.
     """
     if db.dialect == "postgresql":      # a SQLite transaction holds the write lock already
-        for some, values in padded(sorted(set(account_ids))):
+        ids = set(account_ids)
+        for some, values in padded(sorted(ids)):
+            sql = f"SELECT primary_id FROM account WHERE id IN ({some}) AND primary_id IS NOT NULL"
+            ids |= {row[0] for row in db.rows(sql, values)}
+        for some, values in padded(sorted(ids)):
             db.rows(f"SELECT id FROM account WHERE id IN ({some}) ORDER BY id FOR NO KEY UPDATE", values)
 
 

@@ -346,6 +346,8 @@ class People(Base):
     name = pw.TextField()
     words = pw.TextField()
     active_day = pw.BigIntegerField(null=True)
+    helpful = pw.BigIntegerField(default=1)
+    newest = pw.BigIntegerField(default=1)
 
 
 MODELS: tuple[type[Base], ...] = (

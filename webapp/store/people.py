@@ -1,7 +1,7 @@
 """The directory's index: its rows and the search through them, by compiled SQL. Who may see what is decided above.
 
 `people` holds one row per profile as Anyone sees it (audience 0) and one per organization whose members see something
-else. Its order is (sort_key, handle), compared byte by byte on both databases. Nothing is ranked or scored.
+else. Every order ends in (sort_key, handle), compared byte by byte on both databases. No search ranks or scores.
 """
 
 from __future__ import annotations
@@ -15,14 +15,54 @@ from typing import NamedTuple
 from webapp.store.database import Database, marks
 from webapp.store.lists import padded
 
-#: How many rows in key order are looked through before the word index is asked: what many match is found at once.
+#: How many rows in the order asked for are looked through before the word index is asked: what many match is found
+#: at once.
 WALK = 300
-#: After every name.
-LAST = ("\U0010ffff", "")
+#: The place of whom an order does not place for this audience: after everybody it does place, whose places are <= 0.
+LAST_PLACE = 1
+
+Place = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the directory: its columns, compared one after the other; `start` lies before every row."""
+
+    columns: tuple[str, ...]
+    start: Place
+    down: bool = False
+
+    def placed(self, alias: str = "") -> str:
+        """The condition that a row comes after a place."""
+        return f"({self.listed(alias)}) {'<' if self.down else '>'} ({marks(len(self.columns))})"
+
+    def listed(self, alias: str = "", way: str = "") -> str:
+        return ", ".join(f"{alias}{name}{way}" for name in self.columns)
+
+    def ordered(self, alias: str = "") -> str:
+        return self.listed(alias, " DESC" if self.down else "")
+
+    @property
+    def is_by_name(self) -> bool:
+        return self.columns == _NAME
+
+
+_NAME = ("sort_key", "handle")
+_BEFORE_ALL = -(2**62)
+#: Each stands in an index of its own behind the audience. Ties of a place go by name.
+ORDERS: dict[str, Order] = {
+    "name": Order(_NAME, ("", "")),
+    "name-down": Order(_NAME, ("\U0010ffff", ""), down=True),
+    "helpful": Order(("helpful", *_NAME), (_BEFORE_ALL, "", "")),
+    "newest": Order(("newest", *_NAME), (_BEFORE_ALL, "", "")),
+}
 
 
 class Entry(NamedTuple):
-    """A row of the index. `active_day`: last day with activity that this audience sees; 0 none yet, None hidden."""
+    """A row of the index. `active_day`: last day with activity that this audience sees; 0 none yet, None hidden.
+
+    helpful, newest: places, the less the earlier; LAST_PLACE where this audience does not see what they are made of
+    """
 
     profile_id: int
     audience: int
@@ -31,31 +71,36 @@ class Entry(NamedTuple):
     name: str
     words: str
     active_day: int | None
+    helpful: int
+    newest: int
 
 
 class Found(NamedTuple):
-    """A row that answers a search, in the order of the directory."""
+    """A row that answers a search, in the order asked for: `place` holds the columns of that order."""
 
-    sort_key: str
-    handle: str
+    place: Place
     profile_id: int
     audience: int
+    handle: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for. `needles` stand in the words, each of three characters or more; `prefix` starts the sort key;
-    `since`: active on that day or later; `after`: the place of the last row that was shown; `down`: last name first."""
+    `since`: active on that day or later; `order`: one of ORDERS; `after`: the place of the last row that was shown,
+    empty for the beginning."""
 
     needles: tuple[str, ...] = ()
     prefix: str = ""
     since: int | None = None
-    after: tuple[str, str] = ("", "")
-    down: bool = False
+    after: Place = ()
+    order: str = "name"
 
 
 # The index
+
+_COLUMNS, _VALUES = ", ".join(Entry._fields), Entry._fields[2:]
 
 
 def replace_entries(db: Database, profile_ids: Sequence[int], entries: Sequence[Entry]) -> None:
@@ -63,9 +108,7 @@ def replace_entries(db: Database, profile_ids: Sequence[int], entries: Sequence[
     known: dict[tuple[int, int], tuple[int, Entry]] = {}
     for some, ids in padded(profile_ids):
         for row in db.rows(
-            "SELECT id, profile_id, audience, sort_key, handle, name, words, active_day FROM people"
-            f" WHERE profile_id IN ({some})",
-            ids,
+            f"SELECT id, {_COLUMNS} FROM people WHERE profile_id IN ({some})", ids
         ):
             known[row[1], row[2]] = row[0], Entry._make(row[1:])
     new, changed = [], []
@@ -83,13 +126,10 @@ def replace_entries(db: Database, profile_ids: Sequence[int], entries: Sequence[
         gone = [(row_id, old.words) for row_id, old in known.values()]
         db.executemany("INSERT INTO people_words(people_words, rowid, words) VALUES ('delete', ?, ?)", gone + stale)
     db.executemany("DELETE FROM people WHERE id = ?", [(row_id,) for row_id, _ in known.values()])
+    db.executemany(f"UPDATE people SET {', '.join(f'{name} = ?' for name in _VALUES)} WHERE id = ?", changed)
     db.executemany(
-        "UPDATE people SET sort_key = ?, handle = ?, name = ?, words = ?, active_day = ? WHERE id = ?", changed
-    )
-    db.executemany(
-        "INSERT INTO people(profile_id, audience, sort_key, handle, name, words, active_day) VALUES (?,?,?,?,?,?,?)"
-        " ON CONFLICT (profile_id, audience) DO UPDATE SET sort_key = excluded.sort_key, handle = excluded.handle,"
-        " name = excluded.name, words = excluded.words, active_day = excluded.active_day",
+        f"INSERT INTO people({_COLUMNS}) VALUES ({marks(len(Entry._fields))}) ON CONFLICT (profile_id, audience)"
+        f" DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _VALUES)}",
         new,
     )
     if is_sqlite:
@@ -113,6 +153,52 @@ def touch_days(db: Database, days: Iterable[tuple[int, int]]) -> None:
         " (SELECT CASE WHEN a.silent THEN a.id ELSE COALESCE(a.primary_id, a.id) END FROM account a WHERE a.id = ?)",
         [(day, day, account_id) for account_id, day in days],
     )
+
+
+def load_placed(db: Database, account_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Profile -> the accounts whose totals are in its sums, of the profiles that these accounts' totals are in and
+    that some audience sees placed by them."""
+    placed: set[int] = set()
+    for some, ids in padded(account_ids):
+        placed |= {row[0] for row in db.rows(
+            f"SELECT profile_id FROM people WHERE profile_id IN ({some}) AND helpful <= 0"
+            " UNION SELECT p.profile_id FROM account a JOIN people p ON p.profile_id = a.primary_id"
+            f" WHERE a.id IN ({some}) AND p.helpful <= 0",
+            ids * 2,
+        )}  # fmt: skip
+    groups: dict[int, list[int]] = {profile_id: [] for profile_id in placed}
+    for some, ids in padded(sorted(placed)):
+        for account_id, primary_id in db.rows(
+            f"SELECT id, primary_id FROM account WHERE id IN ({some}) OR primary_id IN ({some})", ids * 2
+        ):
+            for profile_id in {account_id, primary_id} & groups.keys():
+                if account_id not in groups[profile_id]:
+                    groups[profile_id].append(account_id)
+    return {profile_id: tuple(sorted(members)) for profile_id, members in groups.items()}
+
+
+def set_helpful(db: Database, places: Iterable[tuple[int, int]]) -> None:
+    """Set the place of (place, profile) where the audience sees what it is made of. Inside a transaction."""
+    db.executemany(
+        "UPDATE people SET helpful = ? WHERE profile_id = ? AND helpful <= 0 AND helpful <> ?",
+        [(place, profile_id, place) for place, profile_id in sorted(places, key=lambda row: row[1])],
+    )
+
+
+def load_entries(db: Database, profile_ids: Sequence[int]) -> dict[tuple[int, int], Entry]:
+    """The rows of these profiles, by profile and audience."""
+    return {
+        (row[0], row[1]): Entry._make(row)
+        for some, ids in padded(profile_ids)
+        for row in db.rows(f"SELECT {_COLUMNS} FROM people WHERE profile_id IN ({some})", ids)
+    }
+
+
+def lock_profiles(db: Database, profile_ids: Sequence[int]) -> None:
+    """Hold these accounts until the transaction ends: nobody counts anything for them meanwhile."""
+    if db.dialect == "postgresql":      # a SQLite transaction holds the write lock already
+        for some, ids in padded(profile_ids):
+            db.rows(f"SELECT id FROM account WHERE id IN ({some}) ORDER BY id FOR NO KEY UPDATE", ids)
 
 
 def load_near(db: Database, account_ids: Sequence[int]) -> list[int]:
@@ -157,48 +243,51 @@ def find(db: Database, audiences: Sequence[int], search: Search, limit: int) -> 
     """
     halves = [_half(db, 0, tuple(audiences), search, limit)]
     halves += [_half(db, audience, (), search, limit) for audience in audiences]
-    return [row for row, _ in zip(merge(*halves, reverse=search.down), range(limit), strict=False)]
+    down = ORDERS[search.order].down
+    return [row for row, _ in zip(merge(*halves, reverse=down), range(limit), strict=False)]
 
 
 def _half(db: Database, audience: int, without: tuple[int, ...], search: Search, limit: int) -> list[Found]:
-    after, count, down = search.after, len(search.needles), search.down
-    if down and after == ("", ""):
-        after = LAST
-    needles = search.needles
-    ranged, bounds = _range(search)
-    rest = (*without, *(() if search.since is None else (search.since,)))
-    if not needles and search.since is None:
-        sql = _walk_sql(db.dialect, 0, len(without), False, ranged, down)
-        return _found(db, sql, (audience, *after, *bounds, *rest, limit), audience)
-    sql = _walk_sql(db.dialect, count, len(without), search.since is not None, ranged, down)
-    rows = db.rows(sql, (audience, *after, *bounds, WALK, *needles, *rest, limit))
+    order, needles, since = ORDERS[search.order], search.needles, search.since
+    after = search.after or order.start
+    bounds = (search.prefix, search.prefix + "\U0010ffff") if search.prefix else ()
+    if bounds and order.is_by_name:     # not from the first name of all
+        after = min(after, (bounds[1], "")) if order.down else max(after, (bounds[0], ""))
+    rest = (*bounds, *without, *(() if since is None else (since,)), limit)
+    shape = (db.dialect, search.order, bool(bounds), len(without))
+
+    def found(sql: str, *params: object) -> list[Found]:
+        return [Found(row[3:], row[0], audience, row[1], row[2]) for row in db.rows(sql, params)]
+
+    if not needles and since is None and (order.is_by_name or not bounds):
+        return found(_page_sql(*shape), audience, *after, *rest)
+    rows = found(_walk_sql(*shape, len(needles), since is not None), audience, *after, WALK, *needles, *rest)
     if len(rows) >= limit:
-        return [Found(row[0], row[1], row[2], audience, row[3]) for row in rows]
-    if not needles:
-        sql = _active_sql(db.dialect, len(without), ranged, down)
-        return _found(db, sql, (audience, search.since, *after, *bounds, *without, limit), audience)
-    sql = _index_sql(db.dialect, count, len(without), search.since is not None, ranged, down)
-    if db.dialect == "sqlite":
-        asked: tuple[object, ...] = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
-    else:
-        asked = tuple(f"%{_literal(needle)}%" for needle in needles)
-    return _found(db, sql, (*asked, audience, *after, *bounds, *rest, limit), audience)
-
-
-def _found(db: Database, sql: str, params: tuple[object, ...], audience: int) -> list[Found]:
-    return [Found(row[0], row[1], row[2], audience, row[3]) for row in db.rows(sql, params)]
-
-
-def _range(search: Search) -> tuple[bool, tuple[str, ...]]:
-    return (True, (search.prefix, search.prefix + "\U0010ffff")) if search.prefix else (False, ())
+        return rows
+    if needles:
+        if db.dialect == "sqlite":
+            asked: tuple[object, ...] = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
+        else:
+            asked = tuple(f"%{_literal(needle)}%" for needle in needles)
+        return found(_words_sql(*shape, len(needles), since is not None), *asked, audience, *after, *rest)
+    if since is not None:
+        return found(_active_sql(*shape), audience, since, *after, *bounds, *without, limit)
+    return found(_prefix_sql(*shape), audience, *bounds, *after, *without, limit)
 
 
 def _literal(needle: str) -> str:
     return needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _conditions(without: int, since: bool) -> str:
-    sql = ""
+_RANGE = "p.sort_key >= ? AND p.sort_key < ?"
+
+
+def _columns(order: Order) -> str:
+    return f"p.profile_id, p.handle, p.name, {order.listed('p.')}"
+
+
+def _conditions(ranged: bool, without: int, since: bool) -> str:
+    sql = f" AND {_RANGE}" if ranged else ""
     if without:
         sql += (
             " AND NOT EXISTS (SELECT 1 FROM people o WHERE o.profile_id = p.profile_id"
@@ -207,60 +296,70 @@ def _conditions(without: int, since: bool) -> str:
     return sql + (" AND p.active_day >= ?" if since else "")
 
 
+@lru_cache(maxsize=128)
+def _page_sql(dialect: str, order_name: str, ranged: bool, without: int) -> str:
+    """Rows in order, by the order's own index."""
+    order = ORDERS[order_name]
+    return (
+        f"SELECT {_columns(order)} FROM people p WHERE p.audience = ? AND {order.placed('p.')}"
+        f"{_conditions(ranged, without, False)} ORDER BY {order.ordered('p.')} LIMIT ?"
+    )
+
+
 @lru_cache(maxsize=512)
-def _walk_sql(dialect: str, needles: int, without: int, since: bool, ranged: bool, down: bool) -> str:
-    """Rows in key order; with needles or a day, only WALK of them are looked at."""
-    than, way = ("<", " DESC") if down else (">", "")
-    place = f" AND (sort_key, handle) {than} (?, ?)" + (" AND sort_key >= ? AND sort_key < ?" if ranged else "")
-    conditions = _conditions(without, since)
-    if not needles and not since:
-        return (
-            "SELECT p.sort_key, p.handle, p.profile_id, p.name FROM people p WHERE p.audience = ?"
-            f"{place.replace('sort_key', 'p.sort_key').replace('handle', 'p.handle')}{conditions}"
-            f" ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
-        )
+def _walk_sql(dialect: str, order_name: str, ranged: bool, without: int, needles: int, since: bool) -> str:
+    """Of the next WALK rows in order those that match."""
+    order = ORDERS[order_name]
     inside = "instr(p.words, ?) > 0" if dialect == "sqlite" else "strpos(p.words, ?) > 0"
     words = " AND ".join([inside] * needles) or "TRUE"
     return (
-        "SELECT p.sort_key, p.handle, p.profile_id, p.name FROM (SELECT sort_key, handle, profile_id, name, words,"
-        f" active_day FROM people WHERE audience = ?{place} ORDER BY sort_key{way}, handle{way} LIMIT ?) p"
-        f" WHERE {words}{conditions} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
+        f"SELECT {_columns(order)} FROM (SELECT * FROM people WHERE audience = ? AND {order.placed()}"
+        f" ORDER BY {order.ordered()} LIMIT ?) p"
+        f" WHERE {words}{_conditions(ranged, without, since)} ORDER BY {order.ordered('p.')} LIMIT ?"
     )
 
 
+@lru_cache(maxsize=128)
+def _active_sql(dialect: str, order_name: str, ranged: bool, without: int) -> str:
+    """Rows by the day somebody was last active: where few were, the order would be walked to its end for them."""
+    return _by_index_sql(dialect, order_name, "people_active", "p.active_day >= ?", ranged, without)
+
+
 @lru_cache(maxsize=64)
-def _active_sql(dialect: str, without: int, ranged: bool, down: bool) -> str:
-    """Rows by the day somebody was last active: where few were, the key order would be walked to its end for them."""
-    than, way = ("<", " DESC") if down else (">", "")
-    place = f"(p.sort_key, p.handle) {than} (?, ?)" + (" AND p.sort_key >= ? AND p.sort_key < ?" if ranged else "")
-    rest = f"{place}{_conditions(without, False)} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
-    columns = "p.sort_key, p.handle, p.profile_id, p.name"
+def _prefix_sql(dialect: str, order_name: str, ranged: bool, without: int) -> str:
+    """Rows by the beginning of the name, in an order that is not by name."""
+    return _by_index_sql(dialect, order_name, "people_order", _RANGE, False, without)
+
+
+def _by_index_sql(dialect: str, order_name: str, index: str, hit: str, ranged: bool, without: int) -> str:
+    """Rows that an index finds, then sorted. MATERIALIZED: else PostgreSQL walks the order's index instead."""
+    order = ORDERS[order_name]
+    rest = f"{order.placed('p.')}{_conditions(ranged, without, False)} ORDER BY {order.ordered('p.')} LIMIT ?"
     if dialect == "sqlite":
         return (
-            f"SELECT {columns} FROM people p INDEXED BY people_active WHERE p.audience = ? AND p.active_day >= ?"
-            f" AND {rest}"
+            f"SELECT {_columns(order)} FROM people p INDEXED BY {index} WHERE p.audience = ? AND {hit} AND {rest}"
         )
     return (
-        "WITH hit AS MATERIALIZED (SELECT * FROM people WHERE audience = ? AND active_day >= ?)"
-        f" SELECT {columns} FROM hit p WHERE {rest}"
+        f"WITH hit AS MATERIALIZED (SELECT * FROM people p WHERE audience = ? AND {hit})"
+        f" SELECT {_columns(order)} FROM hit p WHERE {rest}"
     )
 
 
 @lru_cache(maxsize=512)
-def _index_sql(dialect: str, needles: int, without: int, since: bool, ranged: bool, down: bool) -> str:
-    """Rows by the trigrams of their words. MATERIALIZED: else PostgreSQL walks the whole key index instead."""
-    than, way = ("<", " DESC") if down else (">", "")
-    place = f"p.audience = ? AND (p.sort_key, p.handle) {than} (?, ?)"
-    place += " AND p.sort_key >= ? AND p.sort_key < ?" if ranged else ""
-    rest = f"{place}{_conditions(without, since)} ORDER BY p.sort_key{way}, p.handle{way} LIMIT ?"
-    columns = "p.sort_key, p.handle, p.profile_id, p.name"
+def _words_sql(dialect: str, order_name: str, ranged: bool, without: int, needles: int, since: bool) -> str:
+    """Rows by the trigrams of their words. MATERIALIZED as above."""
+    order = ORDERS[order_name]
+    rest = (
+        f"p.audience = ? AND {order.placed('p.')}{_conditions(ranged, without, since)}"
+        f" ORDER BY {order.ordered('p.')} LIMIT ?"
+    )
     if dialect == "sqlite":
         return (
-            f"SELECT {columns} FROM people_words w CROSS JOIN people p ON p.id = w.rowid"
+            f"SELECT {_columns(order)} FROM people_words w CROSS JOIN people p ON p.id = w.rowid"
             f" WHERE w.people_words MATCH ? AND {rest}"
         )
     like = " AND ".join(["words LIKE ?"] * needles)
     return (
         f"WITH hit AS MATERIALIZED (SELECT * FROM people WHERE {like})"
-        f" SELECT {columns} FROM hit p WHERE {rest}"
+        f" SELECT {_columns(order)} FROM hit p WHERE {rest}"
     )

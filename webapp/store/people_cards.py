@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from webapp.store.database import Database
 from webapp.store.lists import flat, padded, parts, with_values
-from webapp.store.profiles import MEMBER_COLUMNS, Group, Member
+from webapp.store.profiles import MEMBER_COLUMNS, SINCE, Group, Member
 from webapp.store.totals import COUNTERS
 
 
@@ -46,6 +46,8 @@ def load_groups(db: Database, profile_ids: Sequence[int]) -> tuple[int, dict[int
 
 #: The record columns that rows of the index and cards are made of; bit n of a record's mask stands for the n-th.
 COLUMNS = ("full_name", "avatar", "job_title", "department", "organization", "location", "bio", "products")
+#: The bit for since when somebody is a member.
+JOINED = 1 << len(COLUMNS)
 
 
 class Record(NamedTuple):
@@ -60,6 +62,7 @@ class Record(NamedTuple):
     location: str | None
     bio: str | None
     products: str | None
+    joined: int | None
 
 
 @lru_cache(maxsize=8)
@@ -68,7 +71,8 @@ def _records_sql(count: int) -> str:
         f"CASE WHEN w.mask & {1 << number} <> 0 THEN a.{name} END" for number, name in enumerate(COLUMNS)
     )
     return (
-        f"{with_values('w(n, id, mask)', count, 3)} SELECT w.n, a.public_name, {shown}"
+        f"{with_values('w(n, id, mask)', count, 3)} SELECT w.n, a.public_name, {shown},"
+        f" CASE WHEN w.mask & {JOINED} <> 0 THEN {SINCE} END"
         " FROM w JOIN account a ON a.id = w.id"
     )
 

@@ -200,6 +200,10 @@ class Values(NamedTuple):
     products: str | None
 
 
+#: An imported member is no older here than the source says; anybody else at most as old as the account.
+SINCE = "COALESCE(a.member_since, CASE WHEN a.state = 'active' THEN a.created_at END)"
+
+
 @lru_cache(maxsize=4096)
 def record_sql(names: tuple[str, ...], since: bool, work: tuple[tuple[str, ...], ...]) -> str:
     """The statement for one account's columns `names`, and those of `work` of as many linked accounts.
@@ -207,8 +211,7 @@ def record_sql(names: tuple[str, ...], since: bool, work: tuple[tuple[str, ...],
     A column that is not named is not read: NULL stands in its place.
     """
     own = ", ".join(f"a.{name}" if name in names else "NULL" for name in COLUMNS)
-    # An imported member is no older here than the source says; anybody else at most as old as the account.
-    age = "COALESCE(a.member_since, CASE WHEN a.state = 'active' THEN a.created_at END)" if since else "NULL"
+    age = SINCE if since else "NULL"
     parts = [f"SELECT a.id, a.public_name, {age}, NULL, NULL, {own} FROM account a WHERE a.id = ?"]
     for block in work:
         columns = ", ".join(f"a.{name}" if name in block else "NULL" for name in COLUMNS)

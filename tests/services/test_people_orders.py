@@ -1,0 +1,269 @@
+"""The directory's other orders, by kudos points and by the day of joining: who stands where, and who keeps it so.
+
+Random worlds against a brute-force truth are in test_people.py; here is one rule after the other, and every writer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Viewer
+from tests.conftest import NOW
+from tests.factories import link, make_account, make_organization
+from tests.services.people import BIT, choose, holds, set_columns
+from tests.services.test_oauth_races import at_once
+from tests.services.test_people import asked, handles, walk
+from webapp.ops.doctor import examine
+from webapp.services import ingest, people, people_index, repair, sessions
+from webapp.services import ladder_settings as levels
+from webapp.services.context import Context
+from webapp.store import people as store
+from webapp.store import policy
+
+DAY = 86_400
+
+
+def board(ctx: Context, viewer: Viewer = ANONYMOUS, sort: str = "helpful") -> list[str]:
+    return handles(asked(ctx, viewer, sort=sort))
+
+
+def crowd(ctx: Context, count: int) -> list[int]:
+    """Members of few points and days, every fourth hiding one or the other, every third of acme."""
+    ids = []
+    with ctx.db.transaction():
+        for number in range(count):
+            ids.append(make_account(
+                ctx.db, f"h{number:03}", kind="managed" if number % 3 == 0 else "personal",
+                full_name=f"{'Ann' if number % 2 else 'Bo'} {number % 11}", answers=number % 5 * (number % 7),
+                member_since=NOW - number % 9 * DAY,
+            ))  # fmt: skip
+            if number % 4 == 0:
+                hidden = ("stats", "kudos", "activity")[number // 12 % 3]
+                choose(ctx.db, ids[-1], **({"org": [hidden]} if number % 3 == 0 else {"you": [hidden]}))
+    people_index.rebuild(ctx)
+    return ids
+
+
+@pytest.mark.parametrize("sort", ["helpful", "newest"])
+@pytest.mark.parametrize("given_", [{}, {"q": "ann"}, {"q": "b"}, {"q": "a", "active": True}], ids=str)
+def test_t50_pages_of_an_order_are_the_whole_cut_up(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, sort: str, given_: dict[str, Any]
+) -> None:
+    """No card twice and none missing, however few rows are looked at, for Anyone and for a colleague."""
+    from tests.services.test_people import truth
+
+    crowd(ctx, 90)
+    acme = Viewer(organizations=frozenset({make_organization(ctx.db, "acme")}))
+    for viewer in (ANONYMOUS, acme):
+        right = truth(ctx, viewer, people.Asked(sort=sort, **given_))
+        assert walk(ctx, viewer, sort=sort, **given_) == right
+        with monkeypatch.context() as patch:
+            patch.setattr(people, "PAGE", 4)
+            patch.setattr(store, "WALK", 3)
+            assert walk(ctx, viewer, sort=sort, **given_) == right
+    assert walk(ctx, sort=sort) != walk(ctx, acme, sort=sort)
+
+
+def test_a_place_is_of_one_order_only(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd(ctx, 12)
+    monkeypatch.setattr(people, "PAGE", 4)
+    cursors = {sort: asked(ctx, sort=sort).next_cursor for sort in ("", *people.SORTS)}
+    for sort, cursor in cursors.items():
+        for other in cursors:
+            page = handles(asked(ctx, sort=other, cursor=cursor))
+            assert (page == handles(asked(ctx, sort=other))) == (sort != other), (sort, other)
+
+
+def test_t47_whoever_hides_what_an_order_is_made_of_comes_last_whatever_it_is(ctx: Context) -> None:
+    for handle, points, hidden in (("a", 90, "stats"), ("b", 80, "kudos"), ("c", 70, "activity"), ("d", 0, ""),
+                                   ("e", 9, "")):
+        account = make_account(ctx.db, handle, answers=points, member_since=NOW - points * DAY)
+        if hidden:
+            choose(ctx.db, account, you=[hidden])
+    people_index.rebuild(ctx)
+    assert board(ctx) == ["c", "e", "d", "a", "b"]
+    assert board(ctx, sort="newest") == ["d", "e", "b", "a", "c"]
+    for column in ("answers = 90 - answers", "accepted_solutions = 1000 * id", f"member_since = {NOW} - id * {DAY}"):
+        ctx.db.execute(f"UPDATE account SET {column} WHERE handle IN ('a', 'b', 'c')")
+    ctx.db.execute("UPDATE account SET answers = 70, accepted_solutions = 0 WHERE handle = 'c'")
+    ctx.db.execute("UPDATE account SET member_since = ? WHERE handle IN ('a', 'b')", (NOW - 85 * DAY,))
+    people_index.rebuild(ctx)
+    assert board(ctx) == ["c", "e", "d", "a", "b"]
+    assert board(ctx, sort="newest")[-1] == "c"
+
+
+def test_t47_each_audience_has_an_order_of_its_own(ctx: Context) -> None:
+    low, high = (make_account(ctx.db, name, kind="managed", answers=n) for name, n in (("low", 1), ("high", 9)))
+    choose(ctx.db, high, org=["stats"])
+    people_index.rebuild(ctx)
+    acme = Viewer(organizations=frozenset({make_organization(ctx.db, "acme")}))
+    assert board(ctx, acme) == ["high", "low"]
+    assert board(ctx) == ["low", "high"]
+    # Somebody of two organizations is shown each member once, at the place of what they see.
+    work = make_account(ctx.db, "work", "work@beta.example", kind="managed", department="Glass")
+    head = make_account(ctx.db, "head", answers=5)
+    link(ctx.db, work, head)
+    people_index.rebuild(ctx)
+    both = Viewer(organizations=acme.organizations | {make_organization(ctx.db, "beta")})
+    assert board(ctx, both) == ["high", "head", "low"]
+    assert low
+
+
+def test_t48_edits_and_log_ins_move_nobody(ctx: Context) -> None:
+    crowd(ctx, 20)
+    before = {sort: board(ctx, sort=sort) for sort in people.SORTS}
+    ctx.db.execute(
+        "UPDATE account SET row_version = row_version + id, edit_version = edit_version + id, created_at = created_at"
+        " - id * 100000, email_verified_at = email_verified_at + id, timezone = 'UTC'"
+    )
+    people_index.rebuild(ctx)
+    assert {sort: board(ctx, sort=sort) for sort in people.SORTS} == before
+
+
+def test_within_a_day_the_order_is_by_name(ctx: Context) -> None:
+    """No finer than the page tells it."""
+    for handle, second in (("zed", 70), ("amy", 10), ("moe", 40)):
+        make_account(ctx.db, handle, member_since=NOW // DAY * DAY + second)
+    people_index.rebuild(ctx)
+    assert board(ctx, sort="newest") == ["amy", "moe", "zed"]
+
+
+def test_after_a_lock_nobody_stands_where_hidden_numbers_put_them(ctx: Context) -> None:
+    """No row of the index is touched; whoever was placed by what is hidden now is passed over until it is."""
+    crowd(ctx, 40)
+    acme = Viewer(organizations=frozenset({make_organization(ctx.db, "acme")}))
+    with ctx.db.transaction():
+        for name in ("kudos", "activity"):
+            policy.append_change(ctx.db, "lock", "managed", NOW, bit=BIT[name], level=0)
+    managed = {f"h{number:03}" for number in range(0, 40, 3)}
+    for viewer in (ANONYMOUS, acme):
+        for sort in ("helpful", "newest"):
+            shown = [handle for handle in board(ctx, viewer, sort) if handle in managed]
+            rows = f"SELECT handle, {sort} FROM people WHERE audience IN (?, 0) ORDER BY audience"
+            places = dict(ctx.db.rows(rows, (max(viewer.organizations, default=0),)))   # an own row comes after
+            assert all(places[handle] == 1 for handle in shown), (sort, shown)
+    assert people_index.catch_up(ctx)
+    hidden = {row[0] for row in ctx.db.rows("SELECT handle FROM people WHERE helpful = 1")}
+    assert managed <= hidden == set(board(ctx)[-len(hidden):])
+    assert set(board(ctx)) == set(board(ctx, sort="name"))
+
+
+# Who keeps it so -----------------------------------------------------------------------------------------------------
+
+
+def event(n: int, actor: str, kind: ActivityKind = ActivityKind.ACCEPTED_SOLUTION, by: str = "") -> Event:
+    return Event(f"e{n}", actor, kind, NOW - n, title=f"T {n}", object=f"o{n}", by=by)
+
+
+@pytest.fixture
+def forum(ctx: Context) -> dict[str, int]:
+    """Three members and one more who is linked to the first, all known to the forum; their index is written."""
+    ingest.register_source(ctx, "forum", "Forum", Area.FORUM, NOW)
+    ids = {name: make_account(ctx.db, name) for name in ("ann", "bob", "cleo", "work")}
+    link(ctx.db, ids["work"], ids["ann"])
+    number = ctx.db.row("SELECT id FROM source WHERE name = 'forum'")
+    assert number
+    for name, account in ids.items():
+        ctx.db.execute("INSERT INTO identity(source_id, actor, account_id, created_at) VALUES (?,?,?,1)",
+                       (number[0], name, account))
+    people_index.rebuild(ctx)
+    return ids
+
+
+def sent(ctx: Context, *events: Event) -> None:
+    assert {one.result.value for one in ingest.record_events(ctx, "forum", events, NOW)} == {"created"}
+
+
+def test_what_is_counted_moves_the_order_in_the_same_transaction(ctx: Context, forum: dict[str, int]) -> None:
+    assert board(ctx) == ["ann", "bob", "cleo"]
+    sent(ctx, event(1, "cleo"))
+    assert board(ctx) == ["cleo", "ann", "bob"]
+    sent(ctx, event(2, "work"), event(3, "work"))                       # a linked account's stand with its primary
+    assert board(ctx) == ["ann", "cleo", "bob"]
+    sent(ctx, *[event(n, "bob", ActivityKind.COURSE_COMPLETED) for n in range(4, 8)])
+    assert board(ctx) == ["bob", "ann", "cleo"]
+    ingest.retract_event(ctx, "forum", "e2", NOW)
+    ingest.retract_event(ctx, "forum", "e3", NOW)
+    assert board(ctx) == ["bob", "cleo", "ann"]
+    sent(ctx, event(8, "ann", ActivityKind.KUDOS, "work"), event(9, "ann", ActivityKind.LIKE_RECEIVED, "work"))
+    assert board(ctx) == ["bob", "cleo", "ann"]                         # D9: from one's own account
+    sent(ctx, *[event(n, "ann", ActivityKind.KUDOS, "bob") for n in range(10, 17)])
+    assert board(ctx) == ["bob", "ann", "cleo"]
+    sent(ctx, event(17, "ann", ActivityKind.KUDOS, "bob"))
+    assert board(ctx) == ["ann", "bob", "cleo"]
+    assert list(examine(ctx)) == []
+
+
+def test_events_that_waited_and_givers_known_later_move_it_too(ctx: Context, forum: dict[str, int]) -> None:
+    sent(ctx, event(1, "dora"), event(2, "ann", ActivityKind.KUDOS, "dora"), event(3, "cleo", ActivityKind.ANSWER))
+    assert board(ctx) == ["ann", "cleo", "bob"]
+    identity = ctx.db.row("SELECT id FROM identity WHERE actor = 'dora'")
+    assert identity
+    ingest.attach_identity(ctx, identity[0], forum["work"], NOW)        # what dora gave was from ann's own account
+    assert board(ctx) == ["ann", "cleo", "bob"]
+    assert list(examine(ctx)) == []
+
+
+def test_a_silent_account_is_counted_with_its_primary_and_on_its_own(ctx: Context, forum: dict[str, int]) -> None:
+    set_columns(ctx.db, forum["work"], silent=True)
+    people_index.rebuild(ctx)
+    sent(ctx, event(1, "cleo"), event(2, "work"), event(3, "work"))
+    assert board(ctx) == ["ann", "work", "cleo", "bob"]
+    assert list(examine(ctx)) == []
+
+
+def test_doctor_knows_the_directory_and_repair_mends_it(ctx: Context, forum: dict[str, int]) -> None:
+    sent(ctx, event(1, "cleo"))
+    ctx.db.execute("UPDATE people SET helpful = 0, name = 'X' WHERE handle = 'cleo'")
+    assert list(examine(ctx)) == [
+        f"the directory's row of account {forum['cleo']} for audience 0 is not right: name, helpful"
+    ]
+    ctx.db.execute("DELETE FROM people WHERE handle = 'bob'")
+    assert f"the directory's row of account {forum['bob']} for audience 0 is not right: the whole row" in examine(ctx)
+    people_index.rebuild(ctx)
+    assert list(examine(ctx)) == []
+    ctx.db.execute("UPDATE account SET accepted_solutions = 50 WHERE handle = 'bob'")
+    people_index.rebuild(ctx)
+    assert board(ctx)[0] == "bob"
+    repair.repair(ctx)
+    assert board(ctx) == ["cleo", "ann", "bob"]
+    assert list(examine(ctx)) == []
+
+
+def test_other_points_are_another_order_once_the_worker_has_been(ctx: Context, forum: dict[str, int]) -> None:
+    """The place follows the points in force, and the index is written anew when they change."""
+    sent(ctx, event(1, "cleo"), event(2, "bob", ActivityKind.ARTICLE))
+    assert board(ctx) == ["cleo", "bob", "ann"]
+    before = levels.in_force(ctx)
+    after = levels.Tables(before.ladders, {**before.points, "articles": 99}, before.levels)
+    admin = sessions.load_session(ctx, sessions.start(ctx, make_account(ctx.db, "boss", is_admin=True), NOW), NOW)
+    assert admin
+    levels.apply(ctx, admin, after, levels.mark_of(before, after), NOW)
+    assert people_index.catch_up(ctx)
+    assert board(ctx) == ["bob", "cleo", "ann", "boss"]
+
+
+def test_two_batches_for_one_group_at_once_lose_nothing(ctx: Context, forum: dict[str, int]) -> None:
+    """The sums of the group are right in the directory whichever commits last."""
+    ingest.register_source(ctx, "school", "School", Area.LEARNING, NOW)
+    number = ctx.db.row("SELECT id FROM source WHERE name = 'school'")
+    assert number
+    ctx.db.execute("INSERT INTO identity(source_id, actor, account_id, created_at) VALUES (?,'ann',?,1)",
+                   (number[0], forum["ann"]))
+    at_once(
+        ctx,
+        *[lambda n=n: ingest.record_events(ctx, "forum", [event(n, "work")], NOW) for n in range(8)],
+        *[lambda n=n: ingest.record_events(ctx, "school", [event(n, "ann")], NOW) for n in range(8)],
+        *[lambda: people_index.rebuild(ctx)] * 4,
+    )
+    assert ctx.db.row("SELECT helpful FROM people WHERE handle = 'ann'") == (-16 * 15,)
+    assert list(examine(ctx)) == []
+
+
+def test_a_course_done_on_two_accounts_counts_once(ctx: Context, forum: dict[str, int]) -> None:
+    for account in ("ann", "work"):
+        holds(ctx.db, forum[account], "course", "c1")
+    people_index.rebuild(ctx)
+    assert ctx.db.row("SELECT helpful FROM people WHERE handle = 'ann'") == (-10,)
