@@ -6,6 +6,7 @@ planted leaks at the end show that these questions see.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -39,7 +40,7 @@ _FIELDS = ("full_name", "job_title", "department", "organization", "location", "
 
 def questions(pair: Pair) -> list[Ask]:
     """The whole directory, its filters, and searches for each value of the pair: whole, in part, as in world 2."""
-    paths = ["/people", "/people?sort=name-down", *(f"/people{query}" for query in SEARCHES)]
+    paths = ["/people", *(f"/people?sort={sort}" for sort in people.SORTS), *(f"/people{query}" for query in SEARCHES)]
     for handle in pair.handles:
         for name in _FIELDS:
             value = canary(handle, name)
@@ -48,6 +49,7 @@ def questions(pair: Pair) -> list[Ask]:
             f"/people?q={canary(handle, 'location')[:-3]}", f"/people?location={canary(handle, 'location')}",
             f"/people?product={canary(handle, 'products')}", "/people?product=other",
             f"/people?q={quote(f'public {handle}')}&certified=1&active=1",
+            *(f"/people?q={canary(handle, 'location')}&sort={sort}" for sort in people.SORTS),
         ]
     return [Ask(path, fragment=number % 3 == 1) for number, path in enumerate(dict.fromkeys(paths))]
 
@@ -60,7 +62,7 @@ def ask_both(
     for changes in ((), pair.changes):
         world = stock.fresh(*changes)
         if stale:
-            for bit in (worlds.BIT["full_name"], worlds.BIT["location"]):
+            for bit in (worlds.BIT[name] for name in ("full_name", "location", "stats", "activity")):
                 with world.bound(), world.db.transaction():
                     worlds.append_change(world.db, "lock", "managed", worlds.NOW, bit=bit, level=0)
         if plant:
@@ -97,6 +99,20 @@ def test_who_may_see_a_change_finds_it(stock: Stock) -> None:
     """Control: where the change is shown, the directories differ."""
     pair = Pair("", ("UPDATE account SET location = 'Elsewhere' WHERE handle = 'pub'",), ("pub",))
     assert compare(*ask_both(stock, pair, None))
+
+
+@pytest.mark.parametrize("change", ["answers = answers + 500", "member_since = member_since + 86400 * 300"])
+def test_who_may_see_what_an_order_is_made_of_sees_it_move(stock: Stock, change: str) -> None:
+    """Control of the two orders by numbers."""
+    pair = Pair("", (f"UPDATE account SET {change} WHERE handle = 'lonely'",), ("lonely",))
+    results = []
+    for changes in ((), pair.changes):
+        world = stock.fresh(*changes)
+        sort = "helpful" if "answers" in change else "newest"
+        results.append(crawl(world, None, [Ask(f"/people?sort={sort}")], follow=False))
+        world.close()
+    assert [re.findall(rb'data-person="([^"]+)', answer.raw) for answer in results[0].values()] != [
+        re.findall(rb'data-person="([^"]+)', answer.raw) for answer in results[1].values()]
 
 
 def test_t48_private_edits_and_log_ins_move_no_public_order(stock: Stock) -> None:
@@ -177,6 +193,21 @@ def leak_private(p: Planting) -> None:
     people_index.rebuild(p.world.app.extensions["vitrine"])
 
 
+def leak_points(p: Planting) -> None:
+    """Whoever hides the numbers stands where they put them."""
+    p.patch.setattr(people_index.Sight, "shows_points", lambda seen, gate: True)
+    people_index.rebuild(p.world.app.extensions["vitrine"])
+
+
+def leak_joined(p: Planting) -> None:
+    """Whoever hides since when they are here stands where that puts them, and what stands in the index is believed."""
+    real = people_index.Sight.shows
+    p.patch.setattr(people_index.Sight, "shows", lambda seen, gate, name: name == "activity" or real(seen, gate, name))
+    people_index.rebuild(p.world.app.extensions["vitrine"])
+    p.patch.undo()
+    p.patch.setattr(people, "_is_in_place", lambda *_: True)
+
+
 def _public(group: Any) -> Any:
     open_ = group.asked._replace(private=False)
     return replace(group, asked=open_, primary=open_)
@@ -184,7 +215,7 @@ def _public(group: Any) -> Any:
 
 PLANTS: tuple[tuple[Callable[[Planting], None], str], ...] = (
     (leak_index_of_everything, HIDES), (leak_sort, HIDES), (leak_filter, HIDES), (leak_count, DEPARTMENT),
-    (leak_statement, ELSEWHERE), (leak_private, PRIVATE),
+    (leak_statement, ELSEWHERE), (leak_private, PRIVATE), (leak_points, HIDES), (leak_joined, HIDES),
 )
 
 

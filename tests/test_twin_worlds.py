@@ -119,7 +119,7 @@ PAIRS = (
     Pair("everything a personal account hides",
          (other_record("hider").replace(f"department = '{canary('hider', 'department')[::-1]}x', ", "").replace(
              f"organization = '{canary('hider', 'organization')[::-1]}x', ", ""),
-          *other_doings("hider"), *other_picture("hider")),
+          *other_doings("hider"), *other_picture("hider"), edit("hider", "member_since = member_since - 86400 * 90")),
          ("hider",), tellers=("hider",), paths=("/avatar/other-hider.webp",)),
     Pair("hidden location of a linked account that is not the primary", (edit("gpersonal", "location = 'Other'"),),
          ("gprimary", "gpersonal"), (*OUTSIDERS, "gmanaged")),

@@ -151,13 +151,14 @@ QUERIES = ("?source=forum&kind=answer", "?source=school", "?kind=no-such-kind", 
 SEARCHES = (
     "?q=zq", "?q=public", "?q=fa", "?location=zq", "?product=zq", "?certified=1", "?mine=1", "?active=1&q=zq",
     "?sort=email", "?sort=updated", "?sort=name-down&q=zq", "?cursor=zzz", "?cursor=WyJmYXkiLCIiXQ",
+    "?sort=helpful", "?sort=newest", "?sort=helpful&q=zq", "?sort=newest&active=1", "?sort=helpful&q=p&certified=1",
 )
 
 
 #: Query strings of the API that are asked besides none.
 API_QUERIES = {
     "/api/v1/users": ("?{ids}", "?accountId=nobody", "?{ids}&fields=email&expand=links"),
-    "/api/v1/people": ("?q=zq", "?q=public", "?cursor=zzz", "?sort=email"),
+    "/api/v1/people": ("?q=zq", "?q=public", "?cursor=zzz", "?sort=email", "?sort=helpful", "?sort=newest&q=zq"),
 }
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from webapp.api import schemas
 from webapp.services.api_users import MOST
 from webapp.services.ingest import ID_LIMIT
-from webapp.services.people import TEXT_LIMIT
+from webapp.services.people import SORTS, TEXT_LIMIT
 
 VERSION = "1"
 ABOUT = """Accounts, profiles and the directory of a community, as the caller may see them. Without a token: as Anyone
@@ -65,10 +65,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/profiles/{handle}", "readProfile", "A community profile",
               {200: schemas.Profile, 302: None, 401: PROBLEM, 404: PROBLEM},
               (_path("handle", "What stands after /u/ in the profile's address. An old handle redirects."),)),
-    Operation("get", "/people", "findPeople", "The directory, in the order of names",
+    Operation("get", "/people", "findPeople", "The directory",
               {200: schemas.People, 401: PROBLEM},
               (Parameter("q", f"What to look for, literally; {TEXT_LIMIT} characters of it count."),
-               Parameter("cursor", "nextCursor of the page before."))),
+               Parameter("sort", "By name unless one of these is given. Whom it does not place comes last, by name.",
+                         schema={"type": "string", "enum": list(SORTS)}),
+               Parameter("cursor", "nextCursor of the page before, of the same search in the same order."))),
     Operation("get", "/me", "readMe", "The member whose token this is",
               {200: schemas.User, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM},
               token="a member's access token with the scope me:read"),  # noqa: S106

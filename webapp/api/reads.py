@@ -69,7 +69,8 @@ def me() -> Any:
 def people() -> Any:
     """A page of the directory."""
     q, cursor = request.args.get("q", "").strip()[:TEXT_LIMIT], request.args.get("cursor", "")
-    return answer(users.people_json(_request.context(), _auth.looker(), q, cursor, _request.now()))
+    sort = request.args.get("sort", "")
+    return answer(users.people_json(_request.context(), _auth.looker(), q, sort, cursor, _request.now()))
 
 
 # A page of another site that sends a token asks first.

@@ -37,10 +37,12 @@ from webapp.store.database import Database
 QUERIES = ("?source=forum&kind=answer", "?kind=no-such-kind", "?cursor=zzz", "?as=anyone")
 SEARCHES = (
     f"?q={MARK}", f"?location={MARK}", f"?product={MARK}", "?certified=1", "?mine=1", "?active=1", "?sort=name-down",
-    "?cursor=zzz",
+    "?sort=helpful", "?sort=newest", f"?sort=helpful&q={MARK}", "?cursor=zzz",
 )
 _MARKED = re.compile(rf"{MARK}[a-z0-9]+?qz")
-API = {"/api/v1/users": ("?{ids}", "?{ids}&fields=email&expand=links"), "/api/v1/people": (f"?q={MARK}", "?sort=email")}
+API = {
+    "/api/v1/users": ("?{ids}", "?{ids}&fields=email&expand=links"), "/api/v1/people": (f"?q={MARK}", "?sort=helpful"),
+}
 #: Handles of fewer letters are not compared with one that never was.
 SHORT = 4
 #: Organizations of which a colleague looks.

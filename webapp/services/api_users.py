@@ -86,9 +86,9 @@ def view_as(ctx: Context, looker: Looker, handle: str, now: int) -> tuple[tuple[
     return tuple([(path, json.dumps(some, ensure_ascii=False, indent=2)) for path, some in paths.items()])
 
 
-def people_json(ctx: Context, looker: Looker, q: str, cursor: str, now: int) -> dict[str, Any]:
+def people_json(ctx: Context, looker: Looker, q: str, sort: str, cursor: str, now: int) -> dict[str, Any]:
     """A page of the directory as the looker may search it."""
-    page = people.view_people(ctx, looker.directory, Asked(q=q, cursor=cursor), now)
+    page = people.view_people(ctx, looker.directory, Asked(q=q, sort=sort, cursor=cursor), now)
     base = ctx.site.base_url
     found = []
     for card in page.cards:
