@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from policies.manager import PolicyManager
@@ -88,6 +88,28 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
             db.execute("UPDATE account SET likes_received = likes_received + ? WHERE id = 1", (events,))
     db.execute("ANALYZE")
     db.close()
+
+
+def copy_tables(path: Path, url: str, tables: Sequence[str]) -> None:
+    """Copy whole tables of a SQLite community into a migrated PostgreSQL database, which forgets its own first."""
+    import psycopg
+
+    source = sqlite3.connect(path)
+    with psycopg.connect(url) as target, target.cursor() as cursor:
+        for table in tables:
+            kinds = dict(target.execute(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = %s", (table,)
+            ).fetchall())
+            names = [row[1] for row in source.execute(f"PRAGMA table_info({table})")]
+            flags = [number for number, name in enumerate(names) if kinds[name] == "boolean"]
+            target.execute(f"TRUNCATE {table} CASCADE")     # type: ignore[arg-type, unused-ignore]
+            with cursor.copy(f"COPY {table}({', '.join(names)}) FROM STDIN") as copy:   # type: ignore[arg-type, unused-ignore]
+                for row in source.execute(f"SELECT {', '.join(names)} FROM {table}"):
+                    values = list(row)
+                    for number in flags:
+                        values[number] = bool(values[number])
+                    copy.write_row(values)
+    source.close()
 
 
 def rich_handles(members: int) -> list[str]:

@@ -80,7 +80,7 @@ def other_doings(handle: str) -> tuple[str, ...]:
         f"UPDATE activity SET title = title || ' other', at = at - 90000 WHERE account_id = {who}",
         f"UPDATE activity_year SET days = '[1,0,5,100,1,7,140,2,9]' WHERE account_id = {who}",
         "INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, title, listed)"
-        " SELECT source_id, external_id || '-more', identity_id, account_id, kind, at + 5, 'More', 1 FROM activity"
+        " SELECT source_id, external_id || '-more', identity_id, account_id, kind, at + 5, 'More', TRUE FROM activity"
         f" WHERE account_id = {who}",
         f"UPDATE held SET title = title || ' other' WHERE account_id = {who}",
         "INSERT INTO held(account_id, kind, item, source_id, title, at)"
@@ -92,11 +92,11 @@ def other_doings(handle: str) -> tuple[str, ...]:
 
 
 UNLINK_SILENT = (
-    "UPDATE account SET primary_id = NULL, silent = 0, linked_at = NULL, row_version = row_version + 1"
+    "UPDATE account SET primary_id = NULL, silent = FALSE, linked_at = NULL, row_version = row_version + 1"
     " WHERE handle = 'gsilent'"
 )
 LINK_LONELY = (
-    f"UPDATE account SET primary_id = {of('gprimary')}, silent = 1, linked_at = (SELECT linked_at FROM account WHERE"
+    f"UPDATE account SET primary_id = {of('gprimary')}, silent = TRUE, linked_at = (SELECT linked_at FROM account WHERE"
     " handle = 'gpersonal') WHERE handle = 'lonely'"
 )
 

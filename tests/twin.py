@@ -29,15 +29,26 @@ __all__ = ["SAFE", "Answer", "Ask", "Crawl", "Stock", "World", "asks", "compare"
 class World(twin.World):
     """One database file with its own application; `ask` sends a request as one of the viewers of worlds.py."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(open_app(folder), worlds.session_secret, f"/u/{worlds.WARM_UP}")
+    def __init__(self, folder: Path, url: str = "") -> None:
+        super().__init__(open_app(folder, url), worlds.session_secret, f"/u/{worlds.WARM_UP}")
         self.folder = folder
+        if url:
+            for name in ("row", "rows", "execute"):
+                setattr(self.db, name, self._counted(getattr(self.db, name)))
+
+    def _counted(self, run: Any) -> Any:
+        """PostgreSQL's driver has no trace: what goes through the database's own calls is counted there."""
+        def counted(*args: Any) -> Any:
+            self._count += 1
+            return run(*args)
+
+        return counted
 
     def change(self, *statements: str) -> World:
-        """Run SQL on this world's database."""
+        """Run SQL on this world's database, written for SQLite."""
         with self.bound():
             for statement in statements:
-                self.db.execute(statement)
+                self.db.execute(statement if self.db.dialect == "sqlite" else _for_postgres(statement))
             if statements:      # past the services, which write the directory's index with each change
                 people_index.rebuild(self.context)
         return self
@@ -96,13 +107,48 @@ class Stock:
             world.close()
 
 
-def open_app(folder: Path) -> Flask:
-    """The application on `folder/vitrine.db` at the fixed moment."""
+class PostgresStock(Stock):
+    """The same on PostgreSQL: a world is a copy of a database of the session's server."""
+
+    def __init__(self, folder: Path, server: Any, migrated: str) -> None:
+        from webapp.app import open_context
+        from webapp.config import Config
+        from webapp.services.passwords import hash_password
+
+        self.folder, self.server = folder, server
+        self.name = server.create(migrated)
+        url = server.url(self.name)
+        ctx = open_context(Config(data_dir=folder, database_url=url, secret_key="k" * 40))
+        worlds.build_world(ctx.db, password_hash=hash_password(worlds.PASSWORD))
+        people_index.rebuild(ctx)
+        ctx.db.close()
+        self._made, self._crawls = [], {}
+
+    def fresh(self, *statements: str) -> World:
+        """A copy of the world, changed by `statements`."""
+        folder = self.folder / str(len(self._made))
+        _furnish(self.folder, folder)
+        world = World(folder, self.server.url(self.server.create(self.name)))
+        self._made.append(world)
+        return world.change(*statements)
+
+
+_OR_IGNORE = "INSERT OR IGNORE INTO "
+
+
+def _for_postgres(statement: str) -> str:
+    if statement.startswith(_OR_IGNORE):
+        statement = f"INSERT INTO {statement.removeprefix(_OR_IGNORE)} ON CONFLICT DO NOTHING"
+    return statement.replace("x'52494646'", "CAST('RIFF' AS bytea)")
+
+
+def open_app(folder: Path, url: str = "") -> Flask:
+    """The application on `folder/vitrine.db`, or on the database at `url`, at the fixed moment."""
     from webapp.app import create_app
     from webapp.config import Config
 
     config = Config.from_env({"DATA_DIR": str(folder), "SECRET_KEY": "k" * 40, "BASE_URL": "http://localhost"})
-    app = create_app(replace(config, database_url=f"sqlite:///{folder / 'vitrine.db'}?synchronous=off"))
+    app = create_app(replace(config, database_url=url or f"sqlite:///{folder / 'vitrine.db'}?synchronous=off"))
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False      # an error is answered with its page, as in service
     app.config["CLOCK"] = lambda: NOW
@@ -111,13 +157,18 @@ def open_app(folder: Path) -> Flask:
 
 def copy_world(template: Path, folder: Path) -> World:
     """A world of its own, from a database file that is closed and has no log beside it."""
-    folder.mkdir(parents=True)
+    _furnish(template.parent, folder)
     shutil.copyfile(template, folder / "vitrine.db")
-    key = template.parent / issuer_key.FILE         # one site, one key
+    return World(folder)
+
+
+def _furnish(site: Path, folder: Path) -> None:
+    """The data folder of a world: one site, one key."""
+    folder.mkdir(parents=True)
+    key = site / issuer_key.FILE
     if not key.exists():
         issuer_key._make(key)
     shutil.copy2(key, folder / issuer_key.FILE)
-    return World(folder)
 
 
 # What is asked ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """One rich world for the leak tests: every kind of viewer, every state of a profile, a canary in every field.
 
-`build_world(db)` fills a migrated SQLite database at the fixed moment `conftest.NOW` with fixed randomness, row by row,
+`build_world(db)` fills a migrated database at the fixed moment `conftest.NOW` with fixed randomness, row by row,
 so that each value is known to nobody but its row: `canary("pub", "bio")` stands in exactly one place. What each viewer
 may see of it is not decided here: test_privacy_sweep.py writes the rules down a second time.
 """
@@ -198,10 +198,11 @@ def build_world(db: Database, *, password_hash: str = "") -> None:
 
 
 def _insert(db: Database, table: str, **columns: Any) -> int:
-    cursor = db.execute(
-        f"INSERT INTO {table}({', '.join(columns)}) VALUES ({marks(len(columns))})", tuple(columns.values())
-    )
-    return int(cursor.lastrowid)
+    sql = f"INSERT INTO {table}({', '.join(columns)}) VALUES ({marks(len(columns))})"
+    if db.dialect == "sqlite":
+        return int(db.execute(sql, tuple(columns.values())).lastrowid)
+    row = db.execute(f"{sql} RETURNING *", tuple(columns.values())).fetchone()
+    return row[0] if isinstance(row[0], int) else 0
 
 
 def _organizations(db: Database) -> dict[str, int | None]:
