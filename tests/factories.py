@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conftest import NOW
-from webapp.store import people, policy
+from webapp.store import policy
 from webapp.store.database import Database
 
 DOMAIN = "acme.example"
@@ -34,7 +34,8 @@ def make_account(
         values["email_key"] = values["email_verified_at"] = None
     account_id = _insert(db, "account", values)
     db.execute("INSERT INTO handle(handle, account_id, since) VALUES (?, ?, ?)", (handle, account_id, NOW - 1000))
-    people.save_stamp(db, "")       # the directory's index knows nothing of it: to be written anew
+    # The directory's index knows nothing of it: to be written anew.
+    db.execute("UPDATE site_setting SET value = '' WHERE key = 'people_index'")
     return account_id
 
 
