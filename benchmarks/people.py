@@ -181,7 +181,7 @@ def compare(folder: Path, quick: bool) -> list[Line]:
     db.close()
     try:
         with _postgres() as url:
-            world.copy_tables(path, url, ("email_domain", "source", "account", "held", "activity_day", "people"))
+            world.copy_tables(path, url, ("email_domain", "source", "account", "held", "activity_year", "people"))
             lines += _on_postgres(url, members, _answers) + _on_postgres(url, members, _alone)
             _run(url, "DROP INDEX people_words")
             world.copy_tables(large, url, ("people",))
