@@ -1,8 +1,9 @@
 """Decisions of the gate's compiled form against a policy engine (cedarpy) and against a pluggy call per field (G5).
 
 A decision is one field of one subject for one audience, Anyone. All three sides read the same subjects, two kinds of
-accounts, most with choices of their own, and are compared before they are timed. Cedar gets its policies and entities
-parsed already, and one batch; pluggy one hook, with the owner's choice and the two default tables as a plugin each.
+accounts, made at any time in a history of changed defaults, most with choices of their own, and are compared before
+they are timed. Cedar gets its policies and entities parsed already, and one batch; pluggy one hook, with the owner's
+choice and the default tables of each kind as a plugin each. Both find what an account has lived under in a table.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ ROUNDS = 25
 LONG = 10.0
 #: Domain 1 is an organization's, domain 2 nobody's.
 ORGANIZATION, DOMAINS = 1, (1, 2)
+#: Changes of defaults and locks since the domain was verified.
+CHANGES = 40
 #: Subjects -> the ratio to reach against a pluggy call per field.
 SIZES = {1: 40.0, 100: 100.0, 10_000: 100.0}
 CEDAR = 1000.0
@@ -61,15 +64,15 @@ class _Choice:
 
 
 class _Table:
-    """One of the two default tables, which answers for accounts of its kind."""
+    """The defaults of one kind by base line, which answer for accounts of that kind."""
 
     def __init__(self, gate: Gate, domain_id: int) -> None:
         self.domain_id = domain_id
-        self.shown = _defaults(gate, domain_id)
+        self.shown = {line: _defaults(gate, domain_id, line) for line in range(1, gate.version + 1)}
 
     @_impl
     def is_shown(self, subject: Subject, field: str) -> bool | None:
-        return field in self.shown if subject.domain_id == self.domain_id else None
+        return field in self.shown[subject.settings.base_version] if subject.domain_id == self.domain_id else None
 
 
 def compare(folder: Path, quick: bool) -> list[Line]:
@@ -93,9 +96,13 @@ def compare(folder: Path, quick: bool) -> list[Line]:
 
 
 def _gate() -> Gate:
-    """The shipped tables, one verified domain."""
+    """The shipped tables, one verified domain, and what admins changed since."""
+    rng, base = random.Random(1), PolicyManager().compile()
     log = [PolicyChange(1, "domain", f"domain:{DOMAINS[0]}", None, None, ORGANIZATION)]
-    return Gate(PolicyManager().compile(), log, 1)
+    for version in range(2, CHANGES + 2):
+        scope, bit = rng.choice((*Kind, f"org:{ORGANIZATION}")), rng.choice(list(base.bit.values()))
+        log.append(PolicyChange(version, "cell", scope, bit, rng.choice((Level.ANYONE, Level.ANYONE, *Level))))
+    return Gate(base, log, log[-1].version)
 
 
 def _people(gate: Gate, count: int) -> list[Subject]:
@@ -105,13 +112,13 @@ def _people(gate: Gate, count: int) -> list[Subject]:
     for number in range(1, count + 1):
         chosen = rng.getrandbits(gate.all.bit_length()) & gate.all if rng.random() < 0.7 else 0
         shown = chosen & rng.getrandbits(gate.all.bit_length())
-        settings = Settings(1, chosen, shown, shown)
+        settings = Settings(rng.randint(1, gate.version), chosen, shown, shown)
         people.append(Subject(number, number, DOMAINS[number % 2], settings))
     return people
 
 
-def _defaults(gate: Gate, domain_id: int) -> frozenset[str]:
-    subject = Subject(0, 0, domain_id, Settings(1))
+def _defaults(gate: Gate, domain_id: int | None, line: int) -> frozenset[str]:
+    subject = Subject(0, 0, domain_id, Settings(line))
     return frozenset(name for name, level in gate.levels(subject).items() if level is Level.ANYONE)
 
 
@@ -133,15 +140,18 @@ def _cedar(gate: Gate, people: Sequence[Subject]) -> Callable[[], list[bool]]:
     def some(mask: int) -> list[str]:
         return [name for name, bit in gate.bit.items() if mask >> bit & 1]
 
+    def kind(one: Subject) -> str:
+        return f"{gate.kind(one.domain_id)} since {one.settings.base_version}"
+
     entities: list[dict[str, Any]] = [
         {"uid": {"type": "Member", "id": str(one.account_id)}, "parents": [], "attrs": {
             "chosen": some(one.settings.chosen), "chosen_shown": some(one.settings.chosen_anyone),
-            "kind": {"__entity": {"type": "Kind", "id": str(gate.kind(one.domain_id))}},
+            "kind": {"__entity": {"type": "Kind", "id": kind(one)}},
         }} for one in people
     ]  # fmt: skip
     entities += [
-        {"uid": {"type": "Kind", "id": str(kind)}, "parents": [], "attrs": {"shown": sorted(_defaults(gate, number))}}
-        for number, kind in zip(DOMAINS, (Kind.MANAGED, Kind.PERSONAL), strict=True)
+        {"uid": {"type": "Kind", "id": name}, "parents": [], "attrs": {"shown": sorted(_defaults(gate, *of))}}
+        for name, of in {kind(one): (one.domain_id, one.settings.base_version) for one in people}.items()
     ]
     policies, parsed = cedarpy.PolicySet.from_str(POLICIES), cedarpy.Entities.from_json_str(json.dumps(entities))
     requests = [

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -138,3 +138,25 @@ def hit(port: int, paths: Sequence[str], *, seconds: float = 3.0, status: int = 
         client.join()
     latencies = sorted(value for _, values in results for value in values)
     return Load(sum(done for done, _ in results) / seconds, latencies[int(len(latencies) * 0.99)])
+
+
+def in_turn(ports: Mapping[str, int], paths: Sequence[str], rounds: int) -> dict[str, float]:
+    """Ask all servers for the same page, one request at a time in a random order of servers, page by page, `rounds`
+    times; the sum of each server's fastest answers, in seconds. Errors: RuntimeError for an answer that is not 200."""
+    rng = random.Random(1)
+    took = {name: [float("inf")] * len(paths) for name in ports}
+    with contextlib.ExitStack() as stack:
+        connections, buffers = {}, {name: bytearray() for name in ports}
+        for name, port in ports.items():
+            connections[name] = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connections[name].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(rounds):
+            for number, path in enumerate(paths):
+                request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+                for name in rng.sample(list(ports), len(ports)):
+                    started = time.perf_counter()
+                    connections[name].sendall(request)
+                    if (got := _read_answer(connections[name], buffers[name])) != 200:
+                        raise RuntimeError(f"{name} answered {got}, not 200")
+                    took[name][number] = min(took[name][number], time.perf_counter() - started)
+    return {name: sum(fastest) for name, fastest in took.items()}

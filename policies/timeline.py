@@ -277,11 +277,6 @@ class Timeline:
         versions, anyone, org, same = self._part(len(self.cuts))
         self._last = (versions[-1], anyone[-1], org[-1], same[-1])
 
-    @property
-    def since(self) -> int:
-        """The base line from which on `at` is as it is now."""
-        return self._last[0]
-
     def at(self, base_version: int) -> tuple[int, int, bool]:
         """(AND of Anyone, AND of Organization, whether the organization never changed) since `base_version`."""
         if base_version >= self._last[0]:

@@ -28,9 +28,13 @@ from policies.terms import (
 )
 from policies.timeline import Base, Timeline
 
-#: The organization, the base line from which on all is as today, (Anyone, Organization, same) from then on, the locks
-#: for both, and `Timeline.at` for older base lines.
-_Present = tuple[int | None, int, int, int, bool, int, int, Callable[[int], tuple[int, int, bool]]]
+#: What `Timeline.at` says.
+_Lived = tuple[int, int, bool]
+#: The organization, what the base lines met so far lived under, today's locks for Anyone and for the organization, and
+#: `Timeline.at` for other base lines.
+_Present = tuple[int | None, dict[int, _Lived], int, int, Callable[[int], _Lived]]
+#: Base lines kept per domain.
+_KEPT = 4096
 
 
 class Gate:
@@ -88,10 +92,10 @@ class Gate:
         return Kind.PERSONAL if self.organization(domain_id) is None else Kind.MANAGED
 
     def _present(self, domain_id: int | None) -> _Present:
-        """What decides about the domain's accounts that live under today's policy, kept; domains as in `timeline`."""
+        """What decides about the domain's accounts, kept; domains as in `timeline`."""
         timeline = self.timeline(domain_id)
-        now, since = timeline.cur, timeline.since
-        present = now.organization, since, *timeline.at(since), now.lock_anyone, now.lock_org, timeline.at
+        now = timeline.cur
+        present: _Present = now.organization, {}, now.lock_anyone, now.lock_org, timeline.at
         if domain_id in self._presents:
             self._presents[domain_id] = present
         else:
@@ -134,10 +138,9 @@ class Gate:
                         continue
                     insider = True
             present = presents.get(subject.domain_id, others) or self._present(subject.domain_id)
-            organization, since, anyone, org, same, lock_anyone, lock_org, at = present
+            organization, lived, lock_anyone, lock_org, at = present
             settings = subject.settings
-            if settings.base_version < since:
-                anyone, org, same = at(settings.base_version)
+            anyone, org, same = lived.get(settings.base_version) or _keep(lived, settings.base_version, at)
             # What was chosen in place of the defaults: a ^ (a ^ b) & c is b where c is set, else a.
             if organization is not None and organization in organizations:
                 said = settings.chosen_org if same else settings.chosen_anyone
@@ -280,6 +283,13 @@ class Gate:
         ceiling = _level(present.lock_anyone, present.lock_org, bit)
         personal = present.organization is None
         return tuple(level for level in Level if level <= ceiling and not (personal and level is Level.ORGANIZATION))
+
+
+def _keep(lived: dict[int, _Lived], base_version: int, at: Callable[[int], _Lived]) -> _Lived:
+    if len(lived) >= _KEPT:
+        lived.clear()
+    found = lived[base_version] = at(base_version)
+    return found
 
 
 def resolve(
