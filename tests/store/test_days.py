@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from secrets import token_hex
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.factories import make_account
+from webapp.services.context import Context
 from webapp.store import activity, days
 from webapp.store.database import Database
 
@@ -36,6 +39,27 @@ def test_days_are_added_and_taken_off_across_years(db: Database) -> None:
     assert days.load_all(db) == {(ann, first, "event"): 1, (ann, first, "forum"): 4}
     rows = db.rows("SELECT account_id, year, last_day FROM activity_year")
     assert rows == [(ann, 2024, first)]     # the last day moves back, empty years are gone
+
+
+CHANGES = st.lists(st.dictionaries(st.tuples(st.integers(0, 5), st.integers(0, 2)), st.integers(-3, 3)), max_size=8)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES)
+def test_in_whatever_order_days_come_the_row_is_that_of_their_sum(
+    sqlite_ctx: Context, changes: list[dict[tuple[int, int], int]]
+) -> None:
+    db, first, counts = sqlite_ctx.db, days.start_of(2024), Counter[tuple[int, int]]()
+    ann = make_account(db, f"ann{token_hex(6)}")
+    for change in changes:
+        more = {place: max(n, -counts[place]) for place, n in change.items() if n and (n > 0 or counts[place])}
+        counts.update(more)
+        with db.transaction():
+            days.add_days(db, {(ann, first + day, days.AREAS[area]): n for (day, area), n in more.items()})
+    counts = +counts
+    last = max((day for day, _ in counts), default=None)
+    row = db.row("SELECT last_day, days FROM activity_year WHERE account_id = ? AND year = 2024", (ann,))
+    assert row == (None if last is None else (first + last, days.pack(counts)))
 
 
 def test_a_place_of_an_unknown_kind_counts_among_the_forums(db: Database) -> None:

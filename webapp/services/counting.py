@@ -5,7 +5,8 @@ All of it can be counted again from the table `activity` (repair.py does); it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 
 from policies.terms import ActivityKind
 from webapp.services import people_index
@@ -156,6 +157,8 @@ def _hold(ctx: Context, source: SourceRow, held: dict[tuple[int, str, str], list
 def _cross(ctx: Context, earliest: dict[tuple[int, str], int], courses: set[int], sign: int) -> None:
     """Bring the dates of crossed milestones in line: when the n-th event by time happened, however late it arrived."""
     db = ctx.db
+    if sign > 0:
+        earliest = _unsettled(ctx, earliest)
     accounts = sorted({account for account, _ in earliest} | courses)
     if not accounts:
         return
@@ -184,3 +187,21 @@ def _cross(ctx: Context, earliest: dict[tuple[int, str], int], courses: set[int]
         gone += [(account, "courses_completed", value) for value in known if value not in ladder]
     store.save_crossings(db, found)
     store.delete_crossings(db, gone)
+
+
+def _unsettled(ctx: Context, earliest: Mapping[tuple[int, str], int]) -> dict[tuple[int, str], int]:
+    """Those of (account, metric) -> earliest new event where a milestone may be new or have another date.
+
+    Mostly none is: every milestone up to the sum is dated, and not later than all that came.
+    """
+    metrics: dict[str, list[int]] = {}
+    for account, metric in earliest:
+        metrics.setdefault(metric, []).append(account)
+    found: dict[tuple[int, str], int] = {}
+    for metric, accounts in metrics.items():
+        ladder = ctx.manager.ladder(metric)
+        for account, total, dated, largest, latest in store.load_standing(ctx.db, metric, ladder, accounts):
+            at = earliest[(account, metric)]
+            if at < latest or largest > total or dated != bisect_right(ladder, total):
+                found[(account, metric)] = at
+    return found

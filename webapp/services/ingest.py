@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from typing import NamedTuple
 
 from policies.errors import Invalid, NotFound, Refused
 from policies.terms import ActivityKind, Area, Event, Person, Retraction, Told
@@ -40,6 +40,8 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 _KINDS = frozenset(kind.value for kind in ActivityKind)
+#: Kinds that say what was completed, earned or joined: by the title where they name no object.
+_ABOUT = frozenset({*HELD, *GROUP_KINDS})
 
 
 class Result(StrEnum):
@@ -50,8 +52,7 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The answer for one event; `why` is a sentence for REFUSED, else empty."""
 
     external_id: str
@@ -259,7 +260,7 @@ def _store(
     if unknown:
         identities.save_identities(db, source.id, ((actor, None, None) for actor in unknown), now)
         known |= identities.load_identities(db, source.id, unknown)
-    met = [known[name] for event in events for name in (event.actor, event.by) if name in known]
+    met = [known[name] for name in {name for event in events for name in (event.actor, event.by)} & known.keys()]
     store.lock_accounts(db, [one.account_id for one in met if one.account_id is not None])
     rows: list[tuple[object, ...]] = []
     counted: list[ActivityRow] = []
@@ -269,15 +270,15 @@ def _store(
         by = None if giver is None else giver.account_id
         by_actor = None if not event.by or (giver is not None and giver.is_buried) else event.by
         title = _short(event.title)
-        about = event.object or title if kind in HELD or kind in GROUP_KINDS else event.object
-        listed = kind not in UNLISTED
-        rows.append((
-            source.id, event.external_id, identity.id, account, kind, event.occurred_at, about, title, event.url,
-            by_actor, by, listed,
-        ))  # fmt: skip
-        counted.append(
-            ActivityRow(0, event.external_id, account, by, kind, event.occurred_at, about, title, event.url, listed)
+        about = event.object or title if kind in _ABOUT else event.object
+        row = ActivityRow(
+            0, event.external_id, account, by, kind, event.occurred_at, about, title, event.url, kind not in UNLISTED
         )
+        rows.append((
+            source.id, row.external_id, identity.id, account, kind, row.at, about, title, row.url, by_actor, by,
+            row.listed,
+        ))  # fmt: skip
+        counted.append(row)
     store.save_events(db, rows)
     if rows:
         source_tokens.note_arrival(db, source.id, len(rows), now)
@@ -288,28 +289,34 @@ def _store(
 
 def _short(title: str) -> str:
     """One clean line, cut at the limit."""
-    title = " ".join(_UNSEEN.sub("", title).split())
+    if not title.isprintable():
+        title = _UNSEEN.sub("", title)
+    title = " ".join(title.split())
     return title if len(title) <= TITLE_LIMIT else title[: TITLE_LIMIT - 1].rstrip() + "…"
 
 
 def is_id(text: str) -> bool:
     """Whether a source may call an event or a person so."""
-    return 0 < len(text) <= ID_LIMIT and not _ANY_CONTROL.search(text)
+    return 0 < len(text) <= ID_LIMIT and not _holds_control(text)
+
+
+def _holds_control(text: str) -> bool:
+    return not text.isprintable() and _ANY_CONTROL.search(text) is not None
 
 
 def _problem(event: Event, now: int) -> str:
     """Why an event cannot be taken, or an empty text (T98)."""
-    for name, value in (("externalId", event.external_id), ("actor", event.actor)):
-        if not is_id(value):
-            return f"{name} is missing, longer than {ID_LIMIT} characters or holds control characters."
+    if not (is_id(event.external_id) and is_id(event.actor)):
+        name = "actor" if is_id(event.external_id) else "externalId"
+        return f"{name} is missing, longer than {ID_LIMIT} characters or holds control characters."
     if event.kind not in _KINDS:
         return "This kind of event is not known."
     if not 0 <= event.occurred_at <= now + AHEAD:
         return "occurredAt is in the future or before 1970."
-    if len(event.object) > OBJECT_LIMIT or len(event.by) > ID_LIMIT or _ANY_CONTROL.search(event.object + event.by):
+    if len(event.object) > OBJECT_LIMIT or len(event.by) > ID_LIMIT or _holds_control(event.object + event.by):
         return "object or by is too long or holds control characters."
     if event.url and (len(event.url) > URL_LIMIT or not _WEB.fullmatch(event.url)):
         return "url is not an http or https address."
-    if (event.kind in HELD or event.kind in GROUP_KINDS) and not (event.object or _short(event.title)):
+    if event.kind in _ABOUT and not (event.object or _short(event.title)):
         return "object is missing: it names what was completed, earned or joined."
     return ""

@@ -70,7 +70,7 @@ class Database:
                     "foreign_keys": 1,
                     "busy_timeout": 15000,
                     "cache_size": -16000,
-                    "wal_autocheckpoint": 4000,
+                    "wal_autocheckpoint": 16000,
                     "trusted_schema": 0,
                 },
                 timeout=15,

@@ -69,33 +69,57 @@ def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> None:
             texts |= dict(db.rows(
                 f"SELECT account_id, days FROM activity_year WHERE year = ? AND account_id IN ({some})", (year, *ids)
             ))
-        _save(db, year, {account: _added(texts.get(account), more) for account, more in sorted(accounts.items())})
+        _save(db, year, texts, accounts)
 
 
-def _added(text: str | None, more: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], int]:
-    if text is None:
-        return dict(more)
-    numbers = iter(json.loads(text))
-    counts = {(day, area): n for day, area, n in zip(numbers, numbers, numbers, strict=True)}
-    for key, n in more.items():
-        counts[key] = counts.get(key, 0) + n
-    return counts
-
-
-def _save(db: Database, year: int, accounts: Mapping[int, Mapping[tuple[int, int], int]]) -> None:
+def _save(
+    db: Database, year: int, texts: Mapping[int, str], accounts: Mapping[int, Mapping[tuple[int, int], int]]
+) -> None:
     start, kept, gone = start_of(year), [], []
-    for account, counts in accounts.items():
-        last = max((day for (day, _), n in counts.items() if n > 0), default=-1)
-        if last < 0:
-            gone.append((account, year))
+    for account, more in sorted(accounts.items()):
+        last, text = _appended(texts.get(account), more) or _added(texts.get(account), more)
+        if text:
+            kept.append((account, year, start + last, text))
         else:
-            kept.append((account, year, start + last, pack(counts)))
+            gone.append((account, year))
     db.executemany(
         "INSERT INTO activity_year(account_id, year, last_day, days) VALUES (?,?,?,?)"
         " ON CONFLICT (account_id, year) DO UPDATE SET last_day = excluded.last_day, days = excluded.days",
         kept,
     )
     db.executemany("DELETE FROM activity_year WHERE account_id = ? AND year = ?", gone)
+
+
+def _appended(text: str | None, more: Mapping[tuple[int, int], int]) -> tuple[int, str] | None:
+    """(last day of the year, text) where all that is added comes at the end; None where the row is to be taken apart.
+
+    That is how sources report, a day at a time; nothing before the last three numbers is looked at.
+    """
+    if min(more.values()) <= 0:
+        return None
+    head, place, count = "", (-1, -1), 0
+    if text is not None:
+        *before, last_day, last_area, last_n = text[1:-1].rsplit(",", 3)
+        head, place, count = f"{before[0]}," if before else "", (int(last_day), int(last_area)), int(last_n)
+    for key, n in sorted(more.items()):
+        if key < place:
+            return None
+        if key > place:
+            if count:
+                head += f"{place[0]},{place[1]},{count},"
+            place, count = key, 0
+        count += n
+    return place[0], f"[{head}{place[0]},{place[1]},{count}]"
+
+
+def _added(text: str | None, more: Mapping[tuple[int, int], int]) -> tuple[int, str]:
+    """(last day of the year, text), the text empty where nothing is left."""
+    numbers = iter(json.loads(text or "[]"))
+    counts = {(day, area): n for day, area, n in zip(numbers, numbers, numbers, strict=True)}
+    for key, n in more.items():
+        counts[key] = counts.get(key, 0) + n
+    last = max((day for (day, _), n in counts.items() if n > 0), default=-1)
+    return last, pack(counts) if last >= 0 else ""
 
 
 def load_all(db: Database, account_id: int | None = None) -> Days:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from webapp.store.database import Database
 from webapp.store.ingest import padded
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityRow:
+class IdentityRow(NamedTuple):
     """A source's actor. `account_id` None: events wait, or, if `is_buried`, nobody may be raised again."""
 
     id: int

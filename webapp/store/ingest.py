@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from policies.errors import NotFound
 from webapp.store.database import Database, marks
@@ -31,8 +31,7 @@ class SourceRow:
     area: str
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRow:
+class ActivityRow(NamedTuple):
     """A stored event as far as counting needs it."""
 
     id: int
@@ -303,6 +302,26 @@ def load_behind(
 
 
 # Crossings of milestones
+
+
+def load_standing(
+    db: Database, metric: str, ladder: Sequence[int], account_ids: Sequence[int]
+) -> list[tuple[int, int, int, int, int]]:
+    """(account, counter, how many of the ladder's milestones are dated, the largest of them, the latest date).
+
+    The last two are 0 where none is dated.
+    """
+    wanted = ",".join(str(int(value)) for value in ladder) or "NULL"
+    return [
+        row
+        for some, values in padded(account_ids)
+        for row in db.rows(
+            f"SELECT a.id, a.{metric}, COUNT(c.value), COALESCE(MAX(c.value), 0), COALESCE(MAX(c.at), 0)"
+            f" FROM account a LEFT JOIN crossing c ON c.account_id = a.id AND c.metric = ? AND +c.value IN ({wanted})"
+            f" WHERE a.id IN ({some}) GROUP BY a.id, a.{metric}",
+            (metric, *values),
+        )
+    ]
 
 
 def load_crossings(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, str], dict[int, int]]:
