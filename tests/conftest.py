@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -222,6 +223,14 @@ def app(sqlite_ctx: Context, config: Config) -> Flask:
     app = create_app(replace(config, database_url=sqlite_ctx.db.url), context=sqlite_ctx)
     app.testing = True
     return app
+
+
+@pytest.fixture
+def at(app: Flask, clock: int) -> SimpleNamespace:
+    """`at.now` is the time of the application `app`."""
+    moment = SimpleNamespace(now=clock)
+    app.config["CLOCK"] = lambda: moment.now
+    return moment
 
 
 @pytest.fixture

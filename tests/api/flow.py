@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -16,11 +15,6 @@ from webapp.services import sessions
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 CLIENT = "client-questboard"
-
-
-@dataclass
-class Clock:
-    now: int = NOW
 
 
 def question(**changes: Any) -> dict[str, Any]:

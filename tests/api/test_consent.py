@@ -7,7 +7,7 @@ import re
 import pytest
 
 from policies.errors import Refused
-from tests.api.flow import CHALLENGE, CLIENT, AppServer, Browser, Clock, came_back
+from tests.api.flow import CHALLENGE, CLIENT, AppServer, Browser, came_back
 from tests.conftest import NOW
 from tests.factories import link, make_account, make_organization
 from tests.services.appmaker import BACK, give, make_app
@@ -23,9 +23,7 @@ def bits(*names):
 
 
 @pytest.fixture
-def ctx(app):
-    clock = Clock()
-    app.config["CLOCK"] = lambda: clock.now
+def ctx(app, at):
     return app.extensions["vitrine"]
 
 

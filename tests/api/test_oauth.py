@@ -6,19 +6,12 @@ import logging
 
 import pytest
 
-from tests.api.flow import CHALLENGE, CLIENT, VERIFIER, AppServer, Browser, Clock, came_back
+from tests.api.flow import CHALLENGE, CLIENT, VERIFIER, AppServer, Browser, came_back
 from tests.conftest import NOW
 from tests.factories import make_account
 from tests.services.appmaker import BACK, SECRET, make_app
 from tests.services.people import BIT, choose
 from webapp.services import grants, tokens
-
-
-@pytest.fixture
-def at(app):
-    clock = Clock()
-    app.config["CLOCK"] = lambda: clock.now
-    return clock
 
 
 @pytest.fixture

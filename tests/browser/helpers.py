@@ -9,8 +9,10 @@ from email.policy import default
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
+PHONE = {"width": 390, "height": 844}
 #: Counts refusals of the content security policy in the page itself, beside what the console says (T81).
 _COUNT_VIOLATIONS = """
 window.__violations = [];
@@ -84,6 +86,21 @@ def wait_until(page: Any, expression: str, seconds: float = 5.0) -> None:
         page.wait_for_timeout(20)
 
 
+def open_page(browser: Any, app: Flask, url: str, cookie: str | None = None, **options: Any) -> Any:
+    """A page of a fresh browser profile, logged in if there is a cookie. Close its `context`."""
+    context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+    context.set_default_timeout(10_000)
+    if cookie:
+        log_in_by_cookie(app, context, url, cookie)
+    return context.new_page()
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds wrong with the page (T81)."""
+    found = Axe().run(page).response["violations"]
+    return [f"axe {one['id']}: {one['nodes'][0]['html'][:160]} ({len(one['nodes'])})" for one in found]
+
+
 def tab_to(page: Any, name: str, presses: int = 90) -> None:
     """Press Tab until what is called `name` (its start) has the focus, and see that the focus is visible."""
     for _ in range(presses):
@@ -96,6 +113,12 @@ def tab_to(page: Any, name: str, presses: int = 90) -> None:
             assert outline.replace("none", ""), f"“{name}” has the focus and nothing shows it"
             return
     raise AssertionError(f"“{name}” cannot be reached with the Tab key")
+
+
+def press(page: Any, name: str) -> None:
+    """Reach a link or button by keyboard and use it."""
+    tab_to(page, name)
+    page.keyboard.press("Enter")
 
 
 def type_into(page: Any, name: str, text: str) -> None:

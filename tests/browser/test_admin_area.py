@@ -7,11 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
 from policies.terms import Area
-from tests.browser.helpers import Watch, log_in_by_cookie, tab_to, type_into, wait_until
+from tests.browser.helpers import Watch, log_in_by_cookie, tab_to, type_into, violations, wait_until
 from tests.conftest import NOW
 from tests.factories import make_account
 from tests.services.test_claims import imported
@@ -62,7 +61,7 @@ def test_the_pages_are_silent_accessible_and_fit(
     found: dict[str, list[str]] = {}
     for path in PAGES:
         page.goto(path)
-        problems = [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in Axe().run(page).response["violations"]]
+        problems = violations(page)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             problems.append("wider than the screen")
         if problems + watch.take():
@@ -72,7 +71,7 @@ def test_the_pages_are_silent_accessible_and_fit(
     claim = claims.make_link(app.extensions["vitrine"], boss, "acc-kim", NOW)
     page.goto(urlsplit(claim).path)
     page.get_by_role("heading", name="Claim @kim").wait_for()
-    found["/claim"] = [v["id"] for v in Axe().run(page).response["violations"]] + watch.take()
+    found["/claim"] = violations(page) + watch.take()
     assert {path: problems for path, problems in found.items() if problems} == {}
 
 

@@ -9,11 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
 from tests.api.flow import AppServer, question
-from tests.browser.helpers import Watch, log_in_by_cookie
+from tests.browser.helpers import Watch, open_page, violations
 from tests.conftest import NOW
 from tests.services.appmaker import make_app
 from tests.services.people import BIT, choose
@@ -119,10 +118,10 @@ def test_the_pages_of_apps_are_accessible_and_fit(
     ctx.db.execute(
         "INSERT INTO app_grant(app_id, account_id, scopes, asked, ticked, created_at, changed_at, used_at)"
         " VALUES (?,?,'profiles:read me:read',?,?,?,?,?)", (row[0], sally, 2**40 - 1, 1 << BIT["email"], NOW, NOW, NOW))
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    context.set_default_timeout(10_000)
-    log_in_by_cookie(app, context, live_server, sessions.start(ctx, sally, NOW - 600, proved=False))
-    page = context.new_page()
+    cookie = sessions.start(ctx, sally, NOW - 600, proved=False)
+    page = open_page(
+        browser, app, live_server, cookie, viewport={"width": width, "height": 900}, color_scheme=scheme
+    )
     watch = Watch(page)
     for url in (
         address(live_server, back, prompt="consent"), f"{live_server}/settings/apps",
@@ -130,8 +129,7 @@ def test_the_pages_of_apps_are_accessible_and_fit(
         f"{live_server}/u/sally?as=app-client-questboard",
     ):
         page.goto(url)
-        found = Axe().run(page)
-        assert found.violations_count == 0, (url, found.generate_report())
+        assert violations(page) == [], url
         assert page.evaluate("document.documentElement.scrollWidth") <= width, url
         assert watch.take() == [], url
-    context.close()
+    page.context.close()

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
-from tests.browser.helpers import Watch, log_in_by_cookie
+from tests.browser.helpers import Watch, log_in_by_cookie, violations
 from tests.conftest import NOW
 from webapp.pages import guards
 
@@ -89,9 +88,7 @@ def check(page: Any, watch: Watch, url: str) -> list[str]:
         wrong.append(f"{wide} px wide on {width}")
     if page.locator("h1").count() != 1:
         wrong.append(f"{page.locator('h1').count()} headings of level 1")
-    found = Axe().run(page).response["violations"]
-    wrong += [f"axe {v['id']}: {v['nodes'][0]['html'][:160]} ({len(v['nodes'])})" for v in found]
-    return wrong
+    return wrong + violations(page)
 
 
 def test_t81_every_public_page_is_silent_accessible_and_fits(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,19 +14,6 @@ pytestmark = pytest.mark.browser
 
 ADDRESS = "ada@mail.example"
 PASSWORD = "seven quiet herons 12"
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
-def scripts(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-@pytest.fixture
-def page(browser: Any, scripts: bool) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=scripts)
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
 
 
 def sign_up(page: Any, app: Flask, url: str) -> None:
@@ -176,11 +162,9 @@ def test_t80_after_log_out_back_shows_nothing(page: Any, app: Flask, live_server
         assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
 
 
-def test_everything_by_keyboard_alone(browser: Any, app: Flask, live_server: str) -> None:
+def test_everything_by_keyboard_alone(browser: Any, browser_page: Any, app: Flask, live_server: str) -> None:
     """No pointer: sign up, choose, log in, menu, edit in place, privacy. The focus is always seen."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
-    page = context.new_page()
+    page = browser_page
     keys = page.keyboard
     watch = Watch(page)
     page.goto(live_server)
@@ -239,4 +223,3 @@ def test_everything_by_keyboard_alone(browser: Any, app: Flask, live_server: str
     page.locator("#s-privacy").get_by_text("Saved").wait_for()
     assert "Typed by keyboard." not in seen_by_others(browser, live_server)
     assert watch.take() == []
-    context.close()

@@ -7,30 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
-from tests.browser.helpers import Watch, log_in_by_cookie, tab_to, type_into
+from tests.browser.helpers import PHONE, Watch, log_in_by_cookie, press, tab_to, type_into, violations
 from tests.pages.linking_samples import make_member
 from webapp.services import sessions
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
-def scripts(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-def press(page: Any, name: str) -> None:
-    tab_to(page, name)
-    page.keyboard.press("Enter")
-
-
 def no_violations(page: Any, scripts: bool) -> None:
     if scripts:     # axe is a script
-        found = Axe().run(page).response["violations"]
-        assert not found, [(one["id"], one["nodes"][0]["html"]) for one in found]
+        assert violations(page) == []
 
 
 @pytest.fixture
@@ -39,7 +27,7 @@ def members(app: Flask, browser: Any, live_server: str, scripts: bool) -> Iterat
     ctx, now, pages, contexts = app.extensions["vitrine"], int(time.time()), [], []
     for handle in ("sally", "rita"):
         account = make_member(ctx, now, handle, "", 3)
-        context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=scripts)
+        context = browser.new_context(viewport=PHONE, java_script_enabled=scripts)
         context.set_default_timeout(10_000)
         contexts.append(context)
         log_in_by_cookie(app, context, live_server, sessions.start(ctx, account, now))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
-from tests.browser.helpers import Watch, tab_to, type_into, wait_until
+from tests.browser.helpers import Watch, tab_to, type_into, violations, wait_until
 from tests.pages.linking_samples import HOME, make_member
 from tests.services.test_accounts import PASSWORD, verify_domain
 
@@ -27,19 +25,6 @@ def members(app: Flask) -> None:
     make_member(context, now, "sally", SALLY, 27)
     make_member(context, now, "sal", OLD, 57)
     make_member(context, now, "worker", ACME)
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
-def scripts(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-@pytest.fixture
-def page(browser: Any, scripts: bool) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=scripts)
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
 
 
 def log_in(page: Any, url: str, email: str = SALLY) -> None:
@@ -156,16 +141,14 @@ def test_a_refusal_leads_to_its_fix(page: Any, app: Flask, members: None, live_s
     assert page.get_by_label("Personal e-mail").is_visible()
 
 
-def test_everything_by_keyboard_alone(browser: Any, app: Flask, members: None, live_server: str) -> None:
+def test_everything_by_keyboard_alone(browser_page: Any, app: Flask, members: None, live_server: str) -> None:
     """No pointer: from 27 and 57 to 84 with the 75 badge, and back. The focus is always seen; axe finds nothing."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
-    page = context.new_page()
+    page = browser_page
     keys, watch = page.keyboard, Watch(page)
 
     def is_accessible() -> None:
         wait_until(page, "document.getAnimations().length === 0")       # colours on their way are no colours
-        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+        assert violations(page) == []
 
     page.goto(f"{live_server}/login")
     type_into(page, "E-mail", SALLY)
@@ -230,4 +213,3 @@ def test_everything_by_keyboard_alone(browser: Any, app: Flask, members: None, l
     page.wait_for_url("**done=unlinked")
     assert answers(page, live_server) == ("27", False)
     assert watch.take() == []
-    context.close()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
-from tests.browser.helpers import Watch, log_in_by_cookie, tab_to, wait_until
+from tests.browser.helpers import Watch, open_page, tab_to, violations, wait_until
 from tests.conftest import NOW
 from tests.factories import make_account, make_organization
 from webapp.services import sessions
@@ -34,20 +33,12 @@ def cookies(app: Flask, sqlite_ctx: Context) -> dict[str, str]:
     return {name: sessions.start(sqlite_ctx, account, NOW) for name, account in made.items()}
 
 
-def visit(browser: Any, app: Flask, url: str, cookie: str | None, **options: Any) -> Any:
-    context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-    context.set_default_timeout(10_000)
-    if cookie:
-        log_in_by_cookie(app, context, url, cookie)
-    return context.new_page()
-
-
 def test_a_default_is_changed_and_undone_by_keyboard_alone(
     browser: Any, app: Flask, live_server: str, cookies: dict[str, str]
 ) -> None:
-    page = visit(browser, app, live_server, cookies["boss"])
+    page = open_page(browser, app, live_server, cookies["boss"])
     watch = Watch(page)
-    others = {who: visit(browser, app, live_server, cookies.get(who)) for who in ("anyone", "colleague", "olga")}
+    others = {who: open_page(browser, app, live_server, cookies.get(who)) for who in ("anyone", "colleague", "olga")}
 
     def seen() -> dict[str, bool]:
         found = {}
@@ -69,7 +60,7 @@ def test_a_default_is_changed_and_undone_by_keyboard_alone(
     assert seen() == everybody                                          # a draft changes nothing
     page.reload()
     assert page.locator("#c-managed-job_title-anyone").get_attribute("aria-pressed") == "false"
-    assert Axe().run(page).response["violations"] == []
+    assert violations(page) == []
     tab_to(page, "Apply: 3 change now")
     page.keyboard.press("Enter")
     page.wait_for_url("**/visibility?done=applied")
@@ -79,7 +70,7 @@ def test_a_default_is_changed_and_undone_by_keyboard_alone(
     page.keyboard.press("Enter")
     page.wait_for_url("**/undo")
     assert page.locator(".impact").inner_text() == "3"
-    assert Axe().run(page).response["violations"] == []
+    assert violations(page) == []
     tab_to(page, "Undo")
     page.keyboard.press("Enter")
     page.wait_for_url("**/visibility?done=undone")
@@ -90,7 +81,7 @@ def test_a_default_is_changed_and_undone_by_keyboard_alone(
 
 
 def test_quick_presses_are_all_kept(browser: Any, app: Flask, live_server: str, cookies: dict[str, str]) -> None:
-    page = visit(browser, app, live_server, cookies["boss"])
+    page = open_page(browser, app, live_server, cookies["boss"])
     page.goto(live_server + URL)
     cells = [f"#c-managed-{field}-anyone" for field in ("avatar", "department", "location")]
     for cell in cells:
@@ -107,7 +98,7 @@ def test_quick_presses_are_all_kept(browser: Any, app: Flask, live_server: str, 
 def test_an_organizations_page_fits_and_works_small_dark_and_without_scripts(
     browser: Any, app: Flask, live_server: str, cookies: dict[str, str], scheme: str, width: int, scripts: bool
 ) -> None:
-    page = visit(browser, app, live_server, cookies["olga"], viewport={"width": width, "height": 800},
+    page = open_page(browser, app, live_server, cookies["olga"], viewport={"width": width, "height": 800},
                  color_scheme=scheme, java_script_enabled=scripts)
     page.goto(f"{live_server}/admin/")
     page.get_by_role("link", name="Default visibility").click()
@@ -117,7 +108,7 @@ def test_an_organizations_page_fits_and_works_small_dark_and_without_scripts(
     page.locator("#c-organization-email-organization.draft").wait_for()
     if scripts:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert Axe().run(page).response["violations"] == []
+        assert violations(page) == []
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**/visibility?done=applied")
     assert page.locator("#c-organization-email-organization").get_attribute("aria-pressed") == "true"

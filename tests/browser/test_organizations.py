@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
-from tests.browser.helpers import Watch, log_in_by_cookie
+from tests.browser.helpers import Watch, open_page, violations
 from tests.conftest import NOW
 from tests.net import dns_server
 from tests.services.linkers import HASH, log_in
@@ -48,13 +47,6 @@ def cookies(app: Flask, sqlite_ctx: Context) -> dict[str, str]:
     }
 
 
-def open_page(browser: Any, app: Flask, url: str, cookie: str, **options: Any) -> Any:
-    context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-    context.set_default_timeout(10_000)
-    log_in_by_cookie(app, context, url, cookie)
-    return context.new_page()
-
-
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_page_of_an_organization(
     browser: Any, app: Flask, live_server: str, cookies: dict[str, str], scheme: str, width: int
@@ -69,8 +61,7 @@ def test_every_page_of_an_organization(
         page.goto(live_server + path)
         assert watch.take() == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert violations(page) == [], path
     page.context.close()
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 
-from tests.browser.helpers import Watch, log_in_by_cookie, tab_to
+from tests.browser.helpers import Watch, open_page, tab_to, violations
 from tests.conftest import NOW
 from tests.factories import link, make_account, make_organization
 from webapp.services import sessions
@@ -36,14 +35,6 @@ def worker(app: Flask, sqlite_ctx: Context) -> str:
         policy.append_change(sqlite_ctx.db, "lock", f"org:{organization}", NOW - 90, bit=bit["department"], level=1)
         policy.append_change(sqlite_ctx.db, "cell", "managed", NOW - 80, bit=bit["organization"], level=2)
     return sessions.start(sqlite_ctx, account, NOW)
-
-
-def open_page(browser: Any, app: Flask, url: str, cookie: str, **options: Any) -> Any:
-    context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-    context.set_default_timeout(10_000)
-    log_in_by_cookie(app, context, url, cookie)
-    page = context.new_page()
-    return page
 
 
 def checked(page: Any, field: str) -> str:
@@ -164,6 +155,6 @@ def test_it_is_accessible_fits_and_breaks_no_policy(
         page.goto(f"{live_server}/settings/visibility")
         page.evaluate("document.querySelectorAll('details.why').forEach((why) => { why.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert [(v["id"], v["nodes"][0]["html"]) for v in Axe().run(page).response["violations"]] == []
+        assert violations(page) == []
         assert watch.take() == []
         page.context.close()

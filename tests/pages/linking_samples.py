@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from flask import Flask
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from policies.terms import ActivityKind, Area, Event
-from tests.conftest import NOW
 from tests.services.test_accounts import PASSWORD, make, verify_domain
 from webapp.services.context import Context
 from webapp.services.ingest import record_events, register_source
@@ -21,21 +21,8 @@ HOME = "/settings/linked-accounts"
 SALLY, OLD, ACME, OTHER = "sally@home.example", "sal@old.example", "sally@acme.example", "rita@other.example"
 
 
-class At:
-    """`now` is the time of the application."""
-
-    now = NOW
-
-
 @pytest.fixture
-def at(app: Flask) -> type[At]:
-    At.now = NOW
-    app.config["CLOCK"] = lambda: At.now
-    return At
-
-
-@pytest.fixture
-def ctx(app: Flask, at: type[At]) -> Context:
+def ctx(app: Flask, at: SimpleNamespace) -> Context:
     """Sally with 27 answers and her old account with 57; a managed account; another member."""
     context: Context = app.extensions["vitrine"]
     verify_domain(context, "acme.example")

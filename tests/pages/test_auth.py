@@ -15,17 +15,6 @@ MASKED = ("Set-Cookie", "X-Request-Id", "RateLimit-", "Retry-After")
 
 
 @pytest.fixture
-def at(app, clock):
-    """`at.now` is the time of the application."""
-
-    class At:
-        now = clock
-
-    app.config["CLOCK"] = lambda: At.now
-    return At
-
-
-@pytest.fixture
 def browser(app, at):
     """`browser()`: a new browser that fills in forms."""
     return lambda: Browser(app)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from tests.pages.linking_samples import ACME, HOME, SALLY, Browser, at, ctx, sally
+from tests.pages.linking_samples import ACME, HOME, SALLY, Browser, ctx, sally
 from tests.services.test_claim_offers import tell
 from tests.services.test_claims import imported
 
-__all__ = ["at", "ctx", "sally"]
+__all__ = ["ctx", "sally"]
 
 
 def offered(browser: Browser) -> list[str]:

@@ -38,17 +38,10 @@ ADDRESS = f"{PAGE}/{BADGE}/credential"
 DID = "did:web:localhost"
 
 
-class At:
-    """Today: who verifies a status list looks at the clock on the wall."""
-
-    now = 0
-
-
 @pytest.fixture
-def at(app: Flask) -> type[At]:
-    At.now = int(time.time())
-    app.config["CLOCK"] = lambda: At.now
-    return At
+def clock() -> int:
+    """Today: who verifies a status list looks at the clock on the wall."""
+    return int(time.time())
 
 
 def publish(browser: Browser, badge: str = BADGE, on: str = "1", **more: Any) -> Any:
@@ -114,7 +107,7 @@ def test_another_key_in_the_sites_name_does_not(app, ctx, token, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["unpublish", "lost", "hidden", "private", "private, no name", "deactivated"])
-def test_t53_what_ends_it_is_404_and_revoked_at_once_all_alike(app, sally, token, how):
+def test_t53_what_ends_it_is_404_and_revoked_at_once_all_alike(app, at, sally, token, how):
     db, me, ctx = sally.ctx.db, account_id(sally), sally.ctx
     client = app.test_client()
     unknown = client.get(f"{PAGE}/no-such-badge/credential")
@@ -127,7 +120,7 @@ def test_t53_what_ends_it_is_404_and_revoked_at_once_all_alike(app, sally, token
     elif how.startswith("private"):
         set_columns(db, me, private=True, keep_name=how == "private")
     else:
-        closing.deactivate(ctx, me, At.now, by=account_id(sally, "rita"))
+        closing.deactivate(ctx, me, at.now, by=account_id(sally, "rita"))
     gone = client.get(ADDRESS)
     assert (gone.status_code, len(gone.data)) == (404, len(unknown.data))
     with pytest.raises(OB3VerificationError, match="revocation"):
@@ -326,7 +319,7 @@ def test_two_plugins_that_say_how_credentials_look_stop_the_start(sqlite_ctx):
         plug(sqlite_ctx, ("one", open_badges), ("two", plugin(register_credentials=open_badges.register_credentials)))
 
 
-def test_t52_a_private_profile_and_one_without_the_badge_answer_alike_and_an_empty_list_too(app, sally, token):
+def test_t52_a_private_profile_and_one_without_the_badge_answer_alike_and_an_empty_list_too(app, at, sally, token):
     """Byte for byte: a list that somebody's hidden credential stands in is that of a list without any."""
     client = app.test_client()
 
@@ -334,7 +327,7 @@ def test_t52_a_private_profile_and_one_without_the_badge_answer_alike_and_an_emp
         answers = [client.get(path) for path in (ADDRESS, "/credentials/status/0")]
         return [(one.status_code, one.data) for one in answers]
 
-    At.now -= At.now % 60       # one minute
+    at.now -= at.now % 60       # one minute
     set_columns(sally.ctx.db, account_id(sally), private=True)
     private = seen()[1]
     sally.ctx.db.execute("DELETE FROM credential")

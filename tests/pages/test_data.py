@@ -7,11 +7,11 @@ import zipfile
 
 import pytest
 
-from tests.pages.linking_samples import ACME, OLD, SALLY, Browser, at, ctx, key_of, primary_of, sally
+from tests.pages.linking_samples import ACME, OLD, SALLY, Browser, ctx, key_of, primary_of, sally
 from tests.services.test_accounts import PASSWORD
 from webapp.services import closing
 
-__all__ = ["at", "ctx", "sally"]
+__all__ = ["ctx", "sally"]
 
 PAGE = "/settings/data"
 

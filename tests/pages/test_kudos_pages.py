@@ -9,13 +9,13 @@ import pytest
 from flask import Flask
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
-from tests.pages.linking_samples import OTHER, SALLY, Browser, at, ctx, make_member, sally
+from tests.pages.linking_samples import OTHER, SALLY, Browser, ctx, make_member, sally
 from tests.services.people import choose, set_columns
 from tests.test_attacks import CORPUS
 from webapp.services.context import Context
 from webapp.services.kudos_words import WEEKLY
 
-__all__ = ["at", "ctx", "sally"]
+__all__ = ["ctx", "sally"]
 
 FORM = "/u/rita/kudos/give"
 PAGE = "/settings/kudos"

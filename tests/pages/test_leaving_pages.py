@@ -12,7 +12,6 @@ from tests.pages.linking_samples import (
     OLD,
     SALLY,
     Browser,
-    at,
     ctx,
     key_of,
     mails,
@@ -21,7 +20,7 @@ from tests.pages.linking_samples import (
 )
 from tests.services.test_accounts import verify_domain
 
-__all__ = ["at", "ctx", "sally"]
+__all__ = ["ctx", "sally"]
 
 
 def test_d6_a_linked_personal_account_objects_after_a_reset_and_takes_it_back(app, ctx, at, sally):

@@ -14,7 +14,6 @@ from tests.pages.linking_samples import (
     OTHER,
     SALLY,
     Browser,
-    at,
     ctx,
     key_of,
     links,
@@ -25,7 +24,7 @@ from tests.pages.linking_samples import (
 )
 from tests.services.test_accounts import PASSWORD, verify_domain
 
-__all__ = ["at", "ctx", "sally"]
+__all__ = ["ctx", "sally"]
 
 # The list ------------------------------------------------------------------------------------------------------------
 

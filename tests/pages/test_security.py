@@ -11,17 +11,6 @@ OTHER = "another fine word"
 
 
 @pytest.fixture
-def at(app, clock):
-    """`at.now` is the time of the application."""
-
-    class At:
-        now = clock
-
-    app.config["CLOCK"] = lambda: At.now
-    return At
-
-
-@pytest.fixture
 def member(app, at):
     """A member's browser, logged in a moment ago."""
     from tests.services.test_accounts import make
