@@ -14,7 +14,7 @@ from tests.browser.helpers import Watch, log_in_by_cookie, tab_to, type_into, vi
 from tests.conftest import NOW
 from tests.factories import make_account
 from tests.services.test_claims import imported
-from webapp.services import claims, ingest, sessions, source_tokens
+from webapp.services import claims, ingest, plugin_count, sessions, source_tokens
 
 pytestmark = pytest.mark.browser
 
@@ -121,4 +121,17 @@ def test_levels_are_rehearsed_in_place(page: Any) -> None:
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**/admin/levels?saved=applied")
     assert page.locator("#f-ladder-answers").input_value() == "2, 4"
+    assert watch.take() == []
+
+
+def test_a_long_count_before_a_switch_goes_on_by_itself(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_count, "STEP", 2)
+    watch = Watch(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/quiet_newcomers/" in request.url else None)
+    page.goto("/admin/plugins/quiet_newcomers/on")
+    page.get_by_role("button", name="Turn on").wait_for()
+    assert page.locator("#switch").count() == 1
+    assert len(asked) > 3
+    assert page.get_by_role("button", name="Go on counting").count() == 0
     assert watch.take() == []

@@ -10,6 +10,7 @@ from policies.terms import Veto
 from tests.factories import make_account
 from tests.pages.admin_samples import Browser, boss_of
 from tests.plugged import plug, plugin, serve
+from webapp.services import plugin_count
 
 RULE = BadgeRule("ten-answers", "Ten answers", metric="answers", at=10)
 MINE = plugin(
@@ -98,3 +99,27 @@ def test_a_badge_rule_is_rehearsed_started_and_taken_back(site):
     assert boss.post("/admin/badges/no-such/rehearse", page).status_code == 404
     events = [row[0] for row in boss.ctx.db.rows("SELECT event FROM audit WHERE event LIKE 'badge:%' ORDER BY id")]
     assert events == ["badge:rehearse", "badge:start", "badge:revoke"]
+
+
+def test_on_a_large_site_the_count_goes_on_page_by_page_also_without_javascript(site, monkeypatch):
+    monkeypatch.setattr(plugin_count, "STEP", 2)
+    boss = boss_of(site)
+    for number in range(4):
+        make_account(boss.ctx.db, f"m{number}", location="Lisbon")
+    path, page, pages = "/admin/plugins/mine/off", "", 0
+    while not pages or "data-percent" in page:
+        form = HTMLParser(page).css_first("form#switch") if page else None
+        word = "" if form is None else form.css_first("[name=counted]").attributes["value"]
+        assert form is None or (form.attributes["method"], form.attributes["action"]) == ("get", path)
+        assert "Turn off</button>" not in page
+        page = boss.get(f"{path}?counted={word}").text
+        pages += 1
+    assert pages == 3
+    assert "5 fields of 5 members" in HTMLParser(page).css_first("[data-opens]").text()
+    early = boss.post(path, path, fields="5", members="5")
+    assert early.status_code == 422
+    assert "still being counted" in early.text
+    typed = {one.attributes["name"]: one.attributes["value"] for one in HTMLParser(page).css("#switch [type=hidden]")}
+    del typed["csrf_token"]
+    assert boss.post(path, path, **typed).status_code == 303
+    assert plugin_state(boss.get("/admin/plugins").text, "mine") == "off"

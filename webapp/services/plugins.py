@@ -1,4 +1,4 @@
-"""Plugins while the site runs: what they are, on and off, what switching opens, what failed. Asking them: policies.
+"""Plugins while the site runs: what they are, on and off, what failed. Counting what a switch opens: plugin_count.py.
 
 Whoever switches one records the defaults in the same transaction (D19): what a plugin hid by its defaults stays hidden
 until members accept; what it hid by a veto shows again as members' own settings say, and is counted before.
@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from policies.errors import Conflict, NotFound, Refused
 from policies.isolation import OVERRUNS
 from policies.manager import BUILTIN_NAMES, PolicyManager
-from policies.terms import ANONYMOUS, PolicyChange, Viewer
-from policies.timeline import unrecorded
+from policies.terms import PolicyChange
+from policies.timeline import Base, unrecorded
 from policies.visibility import Gate
-from webapp.services import accounts
+from webapp.services import accounts, plugin_count
 from webapp.services.context import Context
+from webapp.services.plugin_count import Opening
 from webapp.services.sessions import Session
-from webapp.store import audit, people, people_cards, policy
+from webapp.store import audit, policy
 from webapp.store import plugins as store
 
 #: Errors that are no overruns are written down at most this often by one process, in seconds.
 FLUSH_EVERY = 5
-BATCH = 400
 STATES: Mapping[str, str] = {
     "on": "On", "off": "Off", "closed": "Switched off after three overruns",
 }  # fmt: skip
@@ -47,15 +47,6 @@ class PluginView:
     overruns: int
     last_error: str
     last_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a switch shows that was hidden: `fields` cells of `members` members (D19). `narrows`: what it hides."""
-
-    fields: int
-    members: int
-    narrows: int
 
 
 # Defaults and rules on record ----------------------------------------------------------------------------------------
@@ -132,10 +123,11 @@ def _view(
 # Switching -----------------------------------------------------------------------------------------------------------
 
 
-def rehearse(ctx: Context, name: str, on: bool) -> Opening:
+def rehearse(ctx: Context, name: str, on: bool, sealed: str = "") -> Opening:
     """What switching the plugin would show to whom, counted over all accounts as Anyone and as their organization.
 
-    Errors: NotFound; Refused for a plugin that cannot be switched.
+    A community of many is counted in several calls: `sealed` is what the last one answered. Errors: NotFound; Refused
+    for a plugin that cannot be switched.
     """
     _check(ctx, name)
     before = ctx.gate()
@@ -148,44 +140,30 @@ def rehearse(ctx: Context, name: str, on: bool) -> Opening:
     for field in after_manager.fields:
         bits.setdefault(field.name, max(bits.values(), default=-1) + 1)
     log, version = policy.load_log(ctx.db)
-    for scope, bit, level, mask in unrecorded_rows(ctx, after_manager, bits):
+    rows, base = unrecorded_rows(ctx, after_manager, bits), after_manager.compile(bits)
+    if not rows and not ctx.manager.has_vetoes(name) and _is_like(before.base, base):
+        return Opening(0, 0, 0)
+    for scope, bit, level, mask in rows:
         version += 1
         log.append(PolicyChange(version, "base", scope, bit, level, mask))
-    return _compare(ctx, before, Gate(after_manager.compile(bits), log, version, ctx.clock))
+    return plugin_count.count(ctx, before, Gate(base, log, version, ctx.clock), f"{name} {on}", sealed)
 
 
-def _compare(ctx: Context, before: Gate, after: Gate) -> Opening:
-    fields = members = narrows = last = 0
-    while ids := people.load_ids_after(ctx.db, last, BATCH):
-        last = ids[-1]
-        _, groups = people_cards.load_groups(ctx.db, ids)
-        for group in groups.values():
-            opened = 0
-            for member in (group.primary, *group.linked) if not group.asked.silent else (group.asked,):
-                subject = group.subject(member)
-                viewers = [ANONYMOUS]
-                if (organization := before.organization(member.domain_id)) is not None:
-                    viewers.append(Viewer(organizations=frozenset({organization})))
-                more = fewer = 0
-                for viewer in viewers:
-                    was, now = before.mask(viewer, subject), after.mask(viewer, subject)
-                    more |= now & ~was
-                    fewer |= was & ~now
-                opened += more.bit_count()
-                narrows += fewer.bit_count()
-            fields += opened
-            members += bool(opened)
-    return Opening(fields, members, narrows)
+def _is_like(one: Base, other: Base) -> bool:
+    """Whether both decide alike where no veto is asked: then nobody has to be counted."""
+    return (one.bit, one.defaults, one.fixed, one.keeps) == (other.bit, other.defaults, other.fixed, other.keeps)
 
 
 def switch(ctx: Context, session: Session, name: str, on: bool, now: int, *, counted: Opening | None = None) -> None:
     """Switch a plugin on or off for every worker, from their next request on. Audited.
 
     `counted`: what the admin was told that it opens; another number now is a Conflict. Errors: NotFound, Refused
-    (rule_recent_password, rule_plugin_is_needed), Conflict.
+    (rule_recent_password, rule_plugin_is_needed, rule_plugin_counted_first), Conflict.
     """
     accounts.require_recent(session, now)
-    opening = rehearse(ctx, name, on)
+    opening = rehearse(ctx, name, on, counted.sealed if counted is not None else "")
+    if opening.percent < 100:
+        raise Refused("rule_plugin_counted_first", "What this opens is still being counted.", "Go on counting first.")
     if counted is not None and (counted.fields, counted.members) != (opening.fields, opening.members):
         raise Conflict("What this opens has changed since it was counted.", "Look at the new count and confirm it.")
     with ctx.db.transaction():

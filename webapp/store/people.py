@@ -219,6 +219,12 @@ def load_ids_after(db: Database, account_id: int, limit: int) -> list[int]:
     return [row[0] for row in db.rows("SELECT id FROM account WHERE id > ? ORDER BY id LIMIT ?", (account_id, limit))]
 
 
+def load_last_id(db: Database) -> int:
+    """The newest account's id; 0 where there is none."""
+    row = db.row("SELECT MAX(id) FROM account")
+    return 0 if row is None else row[0] or 0
+
+
 def load_stamp(db: Database) -> str:
     """What the index was last written from as a whole."""
     row = db.row("SELECT value FROM site_setting WHERE key = 'people_index'")

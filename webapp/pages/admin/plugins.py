@@ -12,6 +12,7 @@ from policies.errors import Conflict, Invalid, Refused
 from webapp.pages import _login, _request, _response, _steps, guards
 from webapp.pages.admin._frame import blueprint, prove_if_needed
 from webapp.services import plugins as service
+from webapp.services.plugin_count import Opening
 from webapp.services.throttle import TooMany
 
 Answer = Response | Redirect
@@ -29,7 +30,7 @@ def plugins() -> Response:
 @blueprint.get("/plugins/<plugin>/<any(on, off):to>")
 @guards.admin
 def plugin_switch(plugin: str, to: str) -> Response:
-    """What switching it would show and hide, counted now; then the question."""
+    """What switching it would show and hide, counted now or, of many members, page by page; then the question."""
     return _ask(plugin, to, {})
 
 
@@ -39,7 +40,7 @@ def switch_plugin(plugin: str, to: str) -> Answer:
     """Switch it, if what it opens is still what was said."""
     try:
         prove_if_needed()
-        counted = service.Opening(_number("fields"), _number("members"), 0)
+        counted = Opening(_number("fields"), _number("members"), 0, 100, request.form.get("counted", ""))
         session = _login.current_session()
         service.switch(_request.context(), session, plugin, to == "on", _request.now(), counted=counted)
     except Invalid as error:
@@ -54,7 +55,7 @@ def switch_plugin(plugin: str, to: str) -> Answer:
 def _ask(plugin: str, to: str, errors: dict[str, str], status: int = 200) -> Response:
     context = _request.context()
     found = service.find(context, plugin, _origins())
-    opening = service.rehearse(context, plugin, to == "on")
+    opening = service.rehearse(context, plugin, to == "on", request.values.get("counted", ""))
     return _response.page("admin/plugin.html", status, plugin=found, to=to, opening=opening, errors=errors)
 
 
