@@ -12,6 +12,7 @@ from policies import badges
 from policies.errors import ConfigError
 from policies.extending import BadgeRule, CredentialForm, Metric, NameRule
 from policies.isolation import Nonsense
+from policies.sections import TEXT_LIMIT
 from policies.terms import Area, Field, PrivateVeto, Rung, SourceInfo, Veto
 
 #: The hooks that are asked at start, in this order.
@@ -25,6 +26,8 @@ EVERY_SECTION = ("stats", "kudos", "certifications", "groups", "activity")
 
 Answer = tuple[str, Any]
 _KEY_LIMIT = 100
+#: What forms of Edit profile send beside fields.
+_FORM = frozenset({"seen", "csrf_token", "change", "public_name", "picture", "privacy", "keep_name", "searchable"})
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -211,6 +214,14 @@ def _is_names(names: Any) -> bool:
     return isinstance(names, (tuple, list, set, frozenset)) and all(isinstance(name, str) for name in names)
 
 
+def _is_field(one: Field) -> bool:
+    if not (_is_line(one.name) and one.name.isidentifier() and _is_line(one.label)):
+        return False
+    if type(one.typed) is not int or not 0 <= one.typed <= TEXT_LIMIT or (one.hint and not _is_line(one.hint)):
+        return False
+    return not one.typed or not (one.section or one.name in _FORM)
+
+
 def _is_rule(rule: BadgeRule) -> bool:
     if not (_is_line(rule.key) and rule.key.replace("-", "_").isidentifier() and _is_line(rule.title)):
         return False
@@ -277,8 +288,10 @@ def _is_source(source: SourceInfo) -> bool:
 
 def _checks() -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield "register_fields", _of(
-        Field, "field", lambda one: _is_line(one.name) and one.name.isidentifier() and _is_line(one.label),
-        f"its name is one word of letters, digits and underscores, its label a line of up to {_KEY_LIMIT} characters",
+        Field, "field", _is_field,
+        f"its name is one word of letters, digits and underscores, its label a line of up to {_KEY_LIMIT} characters;"
+        f" of one that members type into (up to {TEXT_LIMIT:,} characters, no section) the hint is a line, and the name"
+        " none that Edit profile uses",
     )  # fmt: skip
     yield "register_vetoes", _of(
         (Veto, PrivateVeto), "veto", _is_veto, "it has a name, a function `ask` and names of fields in a tuple",

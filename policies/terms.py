@@ -51,12 +51,16 @@ class Field:
 
     `section`: an achievement section, shared by a link group; else a field of an account's own record.
     `work`: part of the work details a colleague sees of a linked account (D12).
+    `typed`: up to so many characters (at most 2,000) are what members type into it on Edit profile, plain text, which
+    the core keeps and shows; 0: what it shows is `section_data`'s to say. `hint`: a line below the input.
     """
 
     name: str
     label: str
     section: bool = False
     work: bool = False
+    typed: int = 0
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

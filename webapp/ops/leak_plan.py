@@ -16,7 +16,7 @@ from webapp.services.context import Context
 from webapp.services.held import SECTION_OF
 from webapp.services.notes import LIVE
 from webapp.services.rows import hidden_kinds
-from webapp.store import days
+from webapp.store import days, typed
 from webapp.store.database import Database
 from webapp.store.profiles import COLUMNS, load_group_of
 
@@ -112,8 +112,17 @@ def plant(ctx: Context, hidden: Sequence[Hidden], world: str, run: str, now: int
     """Put other values in place of everything that is hidden. In world `b` some are longer, some are gone."""
     for one in hidden:
         _plant_record(ctx.db, one, world, run, now)
+        _plant_typed(ctx.db, one, world, run)
         _plant_doings(ctx.db, one, world, run)
     people_index.refresh(ctx, [one.member.id for one in hidden])
+
+
+def _plant_typed(db: Database, one: Hidden, world: str, run: str) -> None:
+    """What a member typed into fields of plugins; in world `b` it is longer, and every other is gone."""
+    stored = [(name, value) for name, value in typed.load_all(db, one.member.id) if name in one.sections]
+    for number, (name, _) in enumerate(stored):
+        text = token(one.member, name, world, run)
+        typed.save(db, one.member.id, {name: text if world == "a" else f"{text} and more" if number % 2 else None})
 
 
 def _plant_record(db: Database, one: Hidden, world: str, run: str, now: int) -> None:

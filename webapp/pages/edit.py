@@ -16,14 +16,15 @@ from policies.errors import Conflict, Invalid, Refused
 from policies.terms import Viewer
 from webapp.pages import _request, _response, guards
 from webapp.pages._limits import limiter
-from webapp.services import avatars, editing, privacy, profiles, texts
+from webapp.services import avatars, editing, privacy, profiles, texts, typed
 from webapp.services.context import Context
 from webapp.services.editing import Form
 
 blueprint = Blueprint("edit", __name__)
 
 TITLES = {
-    "about": "About me", "find-me": "Where to find me", "products": "My products", "privacy": "Privacy",
+    "about": "About me", "more": "More about me", "find-me": "Where to find me", "products": "My products",
+    "privacy": "Privacy",
     "name": "Your name", "photo": "Your picture",
 }  # fmt: skip
 HOME = "/settings/profile"
@@ -33,6 +34,7 @@ Saver = Callable[[Context, Viewer, Mapping[str, str], int, int | None], bool]
 
 _OPEN: dict[str, Opener] = {
     "about": editing.open_about,
+    "more": typed.open_more,
     "find-me": editing.open_links,
     "products": editing.open_products,
     "privacy": privacy.open_privacy,
@@ -40,6 +42,7 @@ _OPEN: dict[str, Opener] = {
 }
 _SAVE: dict[str, Saver] = {
     "about": editing.save_about,
+    "more": typed.save_more,
     "find-me": editing.save_links,
     "products": editing.save_products,
     "privacy": privacy.save_privacy,
@@ -71,7 +74,7 @@ def edit_profile() -> Any:
     return _whole({}, saved=request.args.get("saved", ""))
 
 
-@blueprint.post("/settings/profile/<any('about', 'find-me', 'products', 'privacy', 'name'):part>")
+@blueprint.post("/settings/profile/<any('about', 'more', 'find-me', 'products', 'privacy', 'name'):part>")
 @guards.member
 def save_part(part: str) -> Any:
     """Save one part of the page."""
@@ -80,7 +83,7 @@ def save_part(part: str) -> Any:
     if not _request.wants_fragment():
         return _response.see_other(f"{HOME}?saved={part}#s-{part}") if saved else _whole({part: form}, _status(form))
     place = Place(f"{HOME}/{part}", fragment=True, saved=saved, focus="save" if saved else _focus(form))
-    shared = part == "about" and editing.head(context, viewer).linked > 1
+    shared = part in {"about", "more"} and editing.head(context, viewer).linked > 1
     return _fragment(form, place, _status(form), shared)
 
 
@@ -130,13 +133,13 @@ def save_in_place(handle: str, part: str) -> Any:
 
 def _submit(context: Context, viewer: Viewer, part: str, target: int | None) -> tuple[Form, bool]:
     """Save what was sent; the form to draw next, and whether it was saved."""
-    typed = request.form.to_dict()
-    if part == "find-me" and "change" in typed:
-        return editing.change_rows(editing.open_links(context, viewer, target), typed, typed["change"]), False
+    sent = request.form.to_dict()
+    if part == "find-me" and "change" in sent:
+        return editing.change_rows(editing.open_links(context, viewer, target), sent, sent["change"]), False
     try:
-        _SAVE[part](context, viewer, typed, _request.now(), target)
+        _SAVE[part](context, viewer, sent, _request.now(), target)
     except (Invalid, Conflict, Refused) as error:
-        return editing.retype(_OPEN[part](context, viewer, target), typed, error), False
+        return editing.retype(_OPEN[part](context, viewer, target), sent, error), False
     return _OPEN[part](context, viewer, target), True
 
 
@@ -171,7 +174,8 @@ def _in_place(form: Form, status: int) -> Any:
 def _fragment(form: Form, place: Place, status: int, shared: bool = False) -> Any:
     zones = texts.timezone_groups() if form.part == "about" else ()
     return _response.fragment(
-        f"edit/_{form.part}.html", status, form=form, place=place, timezones=zones, shared=shared
+        f"edit/_{form.part}.html", status, form=form, place=place, timezones=zones, shared=shared,
+        questions=typed.questions(_request.context()),
     )
 
 
@@ -189,5 +193,5 @@ def _whole(changed: Mapping[str, Form], status: int = 200, saved: str = "") -> A
     }
     return _response.page(
         "edit/page.html", status, head=editing.head(context, viewer), forms=forms, places=places, titles=TITLES,
-        timezones=texts.timezone_groups(),
+        timezones=texts.timezone_groups(), questions=typed.questions(context),
     )

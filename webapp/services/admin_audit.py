@@ -46,7 +46,7 @@ DEEDS = (
 OWN = (
     "account:claim", "account:create", "account:close", "account:delete", "account:keep", "app", "about", "activity",
     "avatar", "badge:publish", "badge:unpublish", "data", "deletion", "email", "export", "find-me", "handle", "links",
-    "name", "password", "photo", "privacy", "products", "session", "terms", "visibility",
+    "more", "name", "password", "photo", "privacy", "products", "session", "terms", "visibility",
 )  # fmt: skip
 #: Details of these that tell nothing of a profile.
 OWN_DETAILS = {"session:start": ("way",), "terms:accept": ("version",), "account:create": ("terms", "admin")}

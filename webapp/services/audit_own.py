@@ -59,6 +59,7 @@ WORDS: Mapping[str, str] = {
     "organization:admin_remove": "It is no longer an administrator of an organization",
     "member:look": "An administrator looked at its address and state",
     "about:edit": "About me was edited",
+    "more:edit": "More about me was edited",
     "links:edit": "Where to find me was edited",
     "products:edit": "My products were edited",
     "badge:publish": "A badge was published as a credential",

@@ -22,7 +22,7 @@ from webapp.services.context import Context
 from webapp.services.notes import avatar_view
 from webapp.services.opening import canonical_handle
 from webapp.services.views import AvatarView
-from webapp.store import audit, profiles, records
+from webapp.store import audit, profiles, records, typed
 
 ABOUT = ("job_title", "organization", "department", "location", "timezone", "bio")
 CHANGED = "This changed in another window after you opened it here."
@@ -113,8 +113,8 @@ def stand(ctx: Context, viewer: Viewer, target: int | None = None, *, lock: bool
 def open_about(ctx: Context, viewer: Viewer, target: int | None = None) -> Form:
     """The form of About me (S4-S9)."""
     standing = stand(ctx, viewer, target)
-    fields = _editable(standing, ABOUT)
-    stored = _stored(ctx, standing, fields)
+    fields = editable(standing, ABOUT)
+    stored = load_stored(ctx, standing, fields)
     return Form("about", standing.handle, stored, fields, fingerprint(stored))
 
 
@@ -130,16 +130,16 @@ def save_about(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int, 
             "timezone": lambda raw: texts.timezone("timezone", raw),
             "bio": lambda raw: texts.bio("bio", raw),
         }
-        return _clean({name: cleaners[name] for name in ABOUT if name in fields}, form)
+        return clean({name: cleaners[name] for name in ABOUT if name in fields}, form)
 
-    return _save(ctx, viewer, target, ABOUT, read, form, now, "about:edit")
+    return save_part(ctx, viewer, target, ABOUT, read, form, now, "about:edit")
 
 
 def open_products(ctx: Context, viewer: Viewer, target: int | None = None) -> Form:
     """The form of My products: one for each line."""
     standing = stand(ctx, viewer, target)
-    fields = _editable(standing, ("products",))
-    stored = _stored(ctx, standing, fields)
+    fields = editable(standing, ("products",))
+    stored = load_stored(ctx, standing, fields)
     return Form("products", standing.handle, stored, fields, fingerprint(stored))
 
 
@@ -152,14 +152,14 @@ def save_products(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: in
         listed = texts.products("products", form["products"])
         return {"products": json.dumps(listed, ensure_ascii=False) if listed else None}
 
-    return _save(ctx, viewer, target, ("products",), read, form, now, "products:edit")
+    return save_part(ctx, viewer, target, ("products",), read, form, now, "products:edit")
 
 
 def open_links(ctx: Context, viewer: Viewer, target: int | None = None) -> Form:
     """The form of Where to find me: rows `url-0`, `label-0`, …; an empty one where there is none."""
     standing = stand(ctx, viewer, target)
-    fields = _editable(standing, ("links",))
-    stored = _stored(ctx, standing, fields)
+    fields = editable(standing, ("links",))
+    stored = load_stored(ctx, standing, fields)
     values = stored or _row_values([("", "")])
     return Form("find-me", standing.handle, values, fields, fingerprint(stored), rows=len(values) // 2)
 
@@ -182,13 +182,13 @@ def save_links(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int, 
     def read(fields: frozenset[str]) -> dict[str, str | None]:
         return {"links": links.dump_links(_clean_links(form))} if "links" in fields else {}
 
-    return _save(ctx, viewer, target, ("links",), read, form, now, "links:edit")
+    return save_part(ctx, viewer, target, ("links",), read, form, now, "links:edit")
 
 
 def open_name(ctx: Context, viewer: Viewer) -> Form:
     """The form of the names of the account that is logged in."""
     standing = stand(ctx, viewer, viewer.account_id)
-    stored = _stored(ctx, standing, frozenset({"full_name", "public_name"}))
+    stored = load_stored(ctx, standing, frozenset({"full_name", "public_name"}))
     return Form("name", standing.handle, stored, frozenset(stored), fingerprint(stored))
 
 
@@ -202,7 +202,7 @@ def save_name(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int) -
     flags: dict[str, Any] = {}
 
     def read(fields: frozenset[str]) -> dict[str, str | None]:
-        new = _clean({
+        new = clean({
             "full_name": lambda raw: texts.person_name("full_name", raw, "full name"),
             "public_name": lambda raw: texts.person_name("public_name", raw, "public name"),
         }, form)
@@ -213,7 +213,7 @@ def save_name(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int) -
         return new
 
     columns = ("full_name", "public_name")
-    return _save(ctx, viewer, viewer.account_id, columns, read, form, now, "name:edit", flags)
+    return save_part(ctx, viewer, viewer.account_id, columns, read, form, now, "name:edit", flags)
 
 
 def head(ctx: Context, viewer: Viewer) -> Head:
@@ -263,7 +263,9 @@ def write(
 ) -> None:
     """Write values of a record as its owner's act, inside the caller's transaction: folded, counted, audited (D19)."""
     subject = standing.subject
-    records.save(ctx.db, subject.account_id, holding.fold(standing.gate, subject), values)
+    own = {name: value for name, value in values.items() if name in records.COLUMNS}
+    records.save(ctx.db, subject.account_id, holding.fold(standing.gate, subject), own)
+    typed.save(ctx.db, subject.account_id, {name: value for name, value in values.items() if name not in own})
     if holding.is_anchor(subject):
         records.free_links(ctx.db, subject.account_id)
     people_index.refresh(ctx, [subject.account_id])
@@ -281,15 +283,20 @@ def _standing(ctx: Context, viewer: Viewer, group: profiles.Group, member: profi
     return Standing(gate, member.handle, subject, gate.mask(viewer, subject), relation, len(group.ids))
 
 
-def _editable(standing: Standing, names: tuple[str, ...]) -> frozenset[str]:
+def editable(standing: Standing, names: tuple[str, ...]) -> frozenset[str]:
     bits = standing.gate.bit
     return frozenset(name for name in names if (bit := bits.get(name)) is not None and standing.shown >> bit & 1)
 
 
-def _stored(ctx: Context, standing: Standing, columns: frozenset[str]) -> dict[str, str]:
+def load_stored(ctx: Context, standing: Standing, columns: frozenset[str]) -> dict[str, str]:
     """The stored values as a form shows them: links as rows, products as lines."""
-    found = records.load_columns(ctx.db, standing.subject.account_id, columns)
-    return _as_typed(found)
+    return _as_typed(_load(ctx, standing, columns))
+
+
+def _load(ctx: Context, standing: Standing, names: frozenset[str]) -> dict[str, Any]:
+    """Columns of the record, and what was typed into fields of plugins."""
+    account_id = standing.subject.account_id
+    return records.load_columns(ctx.db, account_id, names) | typed.load(ctx.db, account_id, names - records.COLUMNS)
 
 
 def _as_typed(found: Mapping[str, Any]) -> dict[str, str]:
@@ -304,7 +311,7 @@ def _as_typed(found: Mapping[str, Any]) -> dict[str, str]:
     return shown
 
 
-def _save(
+def save_part(
     ctx: Context,
     viewer: Viewer,
     target: int | None,
@@ -319,9 +326,9 @@ def _save(
     with ctx.db.transaction():
         standing = stand(ctx, viewer, target, lock=True)
         is_own = standing.subject.account_id == viewer.account_id
-        fields = frozenset(columns) if is_own else _editable(standing, columns)
+        fields = frozenset(columns) if is_own else editable(standing, columns)
         new = read(fields)
-        found = records.load_columns(ctx.db, standing.subject.account_id, fields)
+        found = _load(ctx, standing, fields)
         changed = {name: value for name, value in new.items() if (value or None) != (found[name] or None)}
         if not changed:
             return False
@@ -331,7 +338,7 @@ def _save(
         return True
 
 
-def _clean(cleaners: Mapping[str, Callable[[str], str]], form: Mapping[str, str]) -> dict[str, str | None]:
+def clean(cleaners: Mapping[str, Callable[[str], str]], form: Mapping[str, str]) -> dict[str, str | None]:
     """Every field that was sent, cleaned; all errors at once."""
     errors: dict[str, str] = {}
     new: dict[str, str | None] = {}
@@ -385,7 +392,7 @@ def _row_values(rows: list[tuple[str, str]]) -> dict[str, str]:
 
 def _face(ctx: Context, standing: Standing) -> tuple[str, AvatarView]:
     """Name and picture of a record as this viewer sees them."""
-    shown = _editable(standing, ("full_name", "avatar"))
+    shown = editable(standing, ("full_name", "avatar"))
     found = records.load_columns(ctx.db, standing.subject.account_id, shown | {"public_name"})
     name = standing.gate.display_name(found.get("full_name"), found["public_name"])
     return name, avatar_view(name, found.get("avatar"))

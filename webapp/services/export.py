@@ -23,7 +23,7 @@ from webapp.services.sessions import Session
 from webapp.services.throttle import Limit
 from webapp.services.visibility_views import LEVELS
 from webapp.store import audit_own as audit_store
-from webapp.store import credentials, profiles, records
+from webapp.store import credentials, profiles, records, typed
 from webapp.store import export as store
 from webapp.store.profiles import Group, Member
 
@@ -171,6 +171,9 @@ def _record(own: _Own) -> Rows:
         if name == "avatar" and value:
             value = f"{own.ctx.site.base_url}/avatar/{value}.webp"
         rows.append((name, value))
+    for name, value in typed.load_all(own.ctx.db, own.member.id):
+        if own.shows(name) or name not in own.gate.bit:     # also where the plugin that asked for it is gone
+            rows.append((name, value))
     return rows
 
 

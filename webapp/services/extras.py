@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from policies.builtin.fields import FIELDS
 from policies.extending import Facts, Holding
-from policies.sections import TEMPLATES
+from policies.sections import TEMPLATES, SectionData, Text
 from policies.terms import Field
 from webapp.services import held
 from webapp.services.context import Context
 from webapp.services.opening import OpenProfile
 from webapp.services.views import ExtraView
-from webapp.store.profiles import Values
+from webapp.store import typed
+from webapp.store.profiles import NOBODY, Values
 from webapp.store.totals import Item
 
 DAY = 86_400
@@ -32,20 +33,30 @@ def view_extras(
     audiences: Mapping[str, str],
 ) -> tuple[ExtraView, ...]:
     """What the plugins show of this profile to this viewer; nothing of those that fail or have nothing."""
-    shown = [field for field in plugin_fields(opened.ctx) if opened.shows(field.name)]
+    fields = plugin_fields(opened.ctx)
+    shown = [field for field in fields if opened.shows(field.name)]
+    words: dict[str, str | None] = {}
+    if any(field.typed for field in fields):        # asked whatever is hidden: of nobody, if all is (T61)
+        names = [field.name for field in shown if field.typed]
+        words = typed.load(opened.ctx.db, opened.face.id if names else NOBODY[0], names or [""])
     if not shown:
         return ()
     facts = Facts(
         kind=opened.gate.kind(opened.face.domain_id),
         day=opened.now // DAY * DAY,
         totals=dict(amounts),
-        values={name: value for name in _VALUES if (value := getattr(own, name))},
+        values={name: value for name in _VALUES if (value := getattr(own, name))}
+        | {name: value for name, value in words.items() if value},
         holdings=holdings(item for some in items.values() for item in some),
         member_since=own.member_since,
     )
     found = []
     for field in shown:
-        data = opened.ctx.manager.section(field.name, facts)
+        data: SectionData | None
+        if field.typed:
+            data = Text(value) if (value := words.get(field.name)) else None
+        else:
+            data = opened.ctx.manager.section(field.name, facts)
         if data is not None:
             template = TEMPLATES[type(data)]
             found.append(ExtraView(field.name, field.label, template, data, audiences.get(field.name, "")))

@@ -77,11 +77,16 @@ def company(field: str, raw: str) -> str:
 
 def bio(field: str, raw: str) -> str:
     """Plain text of several lines, at most 2,000 characters (S4-S9)."""
+    return plain(field, raw, "bio", BIO_LIMIT)
+
+
+def plain(field: str, raw: str, label: str, limit: int) -> str:
+    """Plain text of several lines, at most `limit` characters."""
     text = _BREAK.sub("\n", raw[:_SCAN_LIMIT]).replace("\t", " ")
     text = "\n".join(part.rstrip() for part in text.split("\n")).strip()
     text = unicodedata.normalize("NFC", _MANY_BREAKS.sub("\n\n\n", text))
-    _check_characters(field, text.replace("\n", " "), "bio")
-    check_length(field, text, "bio", BIO_LIMIT, len(raw) - _SCAN_LIMIT)
+    _check_characters(field, text.replace("\n", " "), label)
+    check_length(field, text, label, limit, len(raw) - _SCAN_LIMIT)
     return text
 
 

@@ -33,7 +33,7 @@ from webapp.services.visibility_views import (
     words_of,
 )
 from webapp.store import accounts as accounts_store
-from webapp.store import audit, policy, profiles, records
+from webapp.store import audit, policy, profiles, records, typed
 
 LEVEL, WAS = "level-", "was-"
 
@@ -177,6 +177,7 @@ def open_page(ctx: Context, viewer: Viewer, looked_as: str = "", problem: str = 
     organization_id = gate.organization(subject.domain_id)
     organization = accounts_store.organization_name(ctx.db, organization_id) if organization_id is not None else ""
     values = profiles.load_values(ctx.db, subject.account_id, profiles.COLUMNS)[0]
+    words = typed.load(ctx.db, subject.account_id, [field.name for field in gate.fields if field.typed])
     since = policy.load_locked(ctx.db, organization_id)
     cleared = _all_cleared(gate, subject)
     levels, defaults = gate.levels(subject), gate.levels(cleared)
@@ -184,7 +185,7 @@ def open_page(ctx: Context, viewer: Viewer, looked_as: str = "", problem: str = 
     fields = [field for field in gate.fields if field.name in gate.bit]
     rows = tuple([
         _row(gate, subject, field, levels[field.name], defaults[field.name], pending.get(field.name),
-             _value(values, field), organization, since, problem if field.name == failed else "")
+             _value(values, field, words), organization, since, problem if field.name == failed else "")
         for field in fields
     ])  # fmt: skip
     label = {field.name: field.label for field in fields}
@@ -205,7 +206,7 @@ def open_page(ctx: Context, viewer: Viewer, looked_as: str = "", problem: str = 
         changes=tuple([
             (f"{row.field}:{row.default}", row.label, row.level_words, row.default_words) for row in rows if row.default
         ]),
-        preview=_preview(gate, subject, own.handle, organization_id, looked_as, values, fields),
+        preview=_preview(gate, subject, own.handle, organization_id, looked_as, values, fields, words),
         problem=problem,
     )  # fmt: skip
 
@@ -293,16 +294,17 @@ def _chosen_step(gate: Gate, settings: Settings, bit: int, kind: Kind) -> Step:
     return Step(f"You chose {words_of(said)}.")
 
 
-def _value(values: profiles.Values, field: Field) -> str:
+def _value(values: profiles.Values, field: Field, words: Mapping[str, str | None]) -> str:
     """What the row says about the value; the owner's own."""
     name = field.name
-    raw = getattr(values, name, None)
+    raw = words.get(name) if field.typed else getattr(values, name, None)
     if name in _SECTIONS:
         return _SECTIONS[name]
     if name == "avatar":
         return "Your picture" if raw else "No picture: the first letter of your name stands for it"
     if not raw:
-        return "" if field.section else "Not set" if name in profiles.COLUMNS else "What a plugin of this site shows"
+        is_own = name in profiles.COLUMNS or field.typed
+        return "" if field.section else "Not set" if is_own else "What a plugin of this site shows"
     if name == "links":
         return ", ".join(link.label or link.url for link in load_links(raw))
     if name == "products":
@@ -324,7 +326,7 @@ def _others(organization_id: int | None) -> dict[str, tuple[Viewer, str]]:
 
 def _preview(
     gate: Gate, subject: Subject, handle: str, organization_id: int | None, looked_as: str, values: profiles.Values,
-    fields: Sequence[Field],
+    fields: Sequence[Field], noted: Mapping[str, str | None],
 ) -> Preview:  # fmt: skip
     others = _others(organization_id)
     looked_as = looked_as if looked_as in others else "anyone"
@@ -339,7 +341,10 @@ def _preview(
     label = {field.name: field.label for field in fields}
     name = gate.display_name(None if "full_name" in hidden else values.full_name, values.public_name)
     found = [detail(name, icon) for name, icon in _FACTS.items()]
-    frosted = [f.label for f in fields if f.name in hidden and (f.section or getattr(values, f.name, None))]
+    frosted = [
+        f.label for f in fields
+        if f.name in hidden and (f.section or getattr(values, f.name, None) or noted.get(f.name))
+    ]  # fmt: skip
     return Preview(
         looked_as=looked_as,
         words=words,

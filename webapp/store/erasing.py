@@ -50,6 +50,7 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("DELETE FROM proof WHERE account_id = ? OR other_account_id = ?", 2),
     ("DELETE FROM membership WHERE account_id = ?", 1),
     ("DELETE FROM avatar WHERE account_id = ?", 1),
+    ("DELETE FROM field_value WHERE account_id = ?", 1),
     ("DELETE FROM app WHERE type = 'community' AND owner_id = ?", 1),
     # What it did for others stays theirs.
     ("UPDATE app SET owner_id = NULL WHERE owner_id = ?", 1),

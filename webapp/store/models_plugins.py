@@ -68,4 +68,15 @@ class AwardWaiting(Base):
         primary_key = pw.CompositeKey("account_id", "rule")
 
 
-MODELS: tuple[type[Base], ...] = (Plugin, BadgeRule, BadgeRun, BadgeRevoked, AwardWaiting)
+class FieldValue(Base):
+    """What an account typed into a field of a plugin (migrations/0019_typed.py)."""
+
+    account_id = pw.BigIntegerField()
+    name = pw.TextField()
+    value = pw.TextField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("account_id", "name")
+
+
+MODELS: tuple[type[Base], ...] = (Plugin, BadgeRule, BadgeRun, BadgeRevoked, AwardWaiting, FieldValue)
