@@ -143,14 +143,14 @@ def test_what_was_taken_can_be_taken_back_whatever_it_is_called(
 
 
 @pytest.mark.parametrize("wrong", [
-    {"occurredAt": NOW + 3600}, {"occurredAt": "2999-01-01T00:00:00Z"}, {"occurredAt": -1},
+    {"occurredAt": -1}, {"url": "https://a b"}, {"object": "a\nb"}, {"by": "\x7f"}, {"externalId": "e\n"},
+    {"kind": "badge", "title": "\u200b \u2060"}, {"kind": "group_joined", "object": ""},
     {"occurredAt": "2025-01-31T12:00:00"}, {"occurredAt": "yesterday"}, {"occurredAt": True}, {"occurredAt": 1.5},
     {"count": -5}, {"count": 5}, {"source": "school"}, {"accountId": "x"}, {"title": "<script>alert(1)</script>"},
     {"title": "a <img src=x onerror=alert(1)>"}, {"title": 5}, {"url": "javascript:alert(1)"},
     {"url": "//evil.example"},
     {"kind": ""}, {"kind": "peer_kudos"}, {"actor": ""}, {"actor": "a\u0000b"}, {"actor": "a" * 201}, {"actor": None},
     {"externalId": ""}, {"externalId": 7}, {"kind": "course_completed"}, {"object": "o" * 301},
-    {"kind": "like_received", "by": "sally"},
 ], ids=str)  # fmt: skip
 def test_t98_an_event_that_cannot_be_is_refused_and_nothing_is_counted(
     send: Send, sqlite_ctx: Context, wrong: dict[str, Any]
@@ -162,6 +162,24 @@ def test_t98_an_event_that_cannot_be_is_refused_and_nothing_is_counted(
     assert "script" not in found["events"][0]["why"]
     assert answers(sqlite_ctx, sally) == 0
     assert not sqlite_ctx.db.rows("SELECT id FROM activity")
+
+
+@pytest.mark.parametrize("wrong", [
+    {"occurredAt": NOW + 301}, {"occurredAt": "2999-01-01T00:00:00Z"}, {"occurredAt": "1969-12-31T23:59:59Z"},
+    {"kind": "like_received", "by": "sally"}, {"kind": "kudos", "by": "sally"}, {"actor": "gone"},
+], ids=str)  # fmt: skip
+def test_t98_what_no_description_can_say_is_refused_as_a_conflict(
+    send: Send, sqlite_ctx: Context, wrong: dict[str, Any]
+) -> None:
+    """The present moment, two names that are one, people who are gone: 409 where nothing else is wrong."""
+    sally = known(sqlite_ctx)
+    send({"events": [event(0, actor="gone")]})
+    sqlite_ctx.db.execute("UPDATE identity SET buried_at = 1 WHERE actor = 'gone'")
+    found = send({"events": [event(1, **wrong)]}, 409)
+    assert (found["created"], found["refused"]) == (0, 1)
+    assert answers(sqlite_ctx, sally) == 0
+    assert send({"events": [event(1, **wrong), event(2, count=5)]}, 422)["refused"] == 2
+    assert send({"events": [event(1, **wrong), event(3)]})["created"] == 1
 
 
 @pytest.mark.parametrize(("body", "status"), [

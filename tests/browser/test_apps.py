@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,12 +15,17 @@ from flask import Flask
 from tests.api.flow import AppServer, question
 from tests.browser.helpers import Watch, open_page, violations
 from tests.conftest import NOW
+from tests.factories import make_organization
 from tests.services.appmaker import make_app
-from tests.services.people import BIT, choose
+from tests.services.people import BIT, choose, set_columns
 from tests.services.test_accounts import PASSWORD, make
 from webapp.services import grants, sessions
 
 pytestmark = pytest.mark.browser
+
+#: Texts that run out of what they stand in.
+CUT = """[...document.querySelectorAll('.sees, .name, h1, .ask p, .btn')].filter(
+    one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent.slice(0, 60))"""
 
 
 @pytest.fixture
@@ -113,8 +119,13 @@ def test_the_pages_of_apps_are_accessible_and_fit(
     app: Flask, live_server: str, browser: Any, sally: int, back: str, scheme: str, width: int
 ) -> None:
     ctx = app.extensions["vitrine"]
-    ctx.db.execute("UPDATE account SET is_admin = 1 WHERE id = ?", (sally,))
-    row = ctx.db.row("SELECT id FROM app")
+    far = f"https://{'a' * 60}.example/{'x' * 200}"
+    set_columns(ctx.db, sally, is_admin=True, job_title="J" * 100, links=json.dumps([{"url": far, "label": ""}]))
+    for number, organization in enumerate((None, make_organization(ctx.db, "acme"))):
+        made = make_app(
+            ctx.db, sally, f"Long{number}", organization=organization, fields=1 << BIT["email"], redirect=far)
+        ctx.db.execute("UPDATE app SET name = ?, about = ?, website = ? WHERE id = ?", ("W" * 80, "U" * 200, far, made))
+    row = ctx.db.row("SELECT id FROM app WHERE name = 'Questboard'")
     ctx.db.execute(
         "INSERT INTO app_grant(app_id, account_id, scopes, asked, ticked, created_at, changed_at, used_at)"
         " VALUES (?,?,'profiles:read me:read',?,?,?,?,?)", (row[0], sally, 2**40 - 1, 1 << BIT["email"], NOW, NOW, NOW))
@@ -124,12 +135,19 @@ def test_the_pages_of_apps_are_accessible_and_fit(
     )
     watch = Watch(page)
     for url in (
-        address(live_server, back, prompt="consent"), f"{live_server}/settings/apps",
-        f"{live_server}/settings/apps/client-questboard", f"{live_server}/admin/apps",
+        address(live_server, back, prompt="consent"), address(live_server, far, client_id="client-long0"),
+        address(live_server, far, client_id="client-long1"), f"{live_server}/settings/apps",
+        f"{live_server}/settings/apps/client-questboard", f"{live_server}/settings/apps/client-long0/webhook",
+        f"{live_server}/admin/apps", f"{live_server}/admin/organizations/acme/apps/client-long1/webhook",
+        f"{live_server}/admin/organizations/acme/apps", f"{live_server}/admin/organizations/acme/apps/client-long1",
         f"{live_server}/u/sally?as=app-client-questboard",
     ):
         page.goto(url)
         assert violations(page) == [], url
         assert page.evaluate("document.documentElement.scrollWidth") <= width, url
+        assert page.evaluate(CUT) == [], url
+        if "client-" in urlsplit(url).path:         # the tabs of the area stand on every page of it
+            tabs = page.locator("nav.rail a[aria-current=page]").all_inner_texts()
+            assert tabs == (["Apps"] if "/admin/" in url else ["Connected apps"]), url
         assert watch.take() == [], url
     page.context.close()

@@ -75,8 +75,8 @@ OPERATIONS: tuple[Operation, ...] = (
               {200: schemas.User, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM},
               token="a member's access token with the scope me:read"),  # noqa: S106
     Operation("post", "/activities", "sendActivities", "Send what happened at a source",
-              {200: schemas.ActivitiesResult, 400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 413: PROBLEM, 415: PROBLEM,
-               422: PROBLEM},
+              {200: schemas.ActivitiesResult, 400: PROBLEM, 401: PROBLEM, 403: PROBLEM, 409: PROBLEM, 413: PROBLEM,
+               415: PROBLEM, 422: PROBLEM},
               body=schemas.Activities, token="a source's token"),  # noqa: S106
     Operation("delete", "/activities/{source}/{externalId}", "retractActivity", "Take an event back",
               {204: None, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM},
@@ -134,7 +134,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
 _WORDS = {
     200: "Found.", 204: "Done.", 302: "The profile is at another handle now.", 400: "No JSON.",
     401: "No token where one is needed, or one that is no good.", 403: "The token is not enough.",
-    404: "Unknown, gone or hidden: all answer alike.", 413: "More than 1 MB.", 415: "Another kind of body than JSON.",
+    404: "Unknown, gone or hidden: all answer alike.",
+    409: "As described, but no event can be taken: in the future, given by its actor, taken back for good, or of a"
+         " deleted account.", 413: "More than 1 MB.", 415: "Another kind of body than JSON.",
     422: "Not as described.", 429: "Too many requests.", 500: "Our fault.", 503: "Try again later.",
 }  # fmt: skip
 

@@ -41,7 +41,8 @@ blueprint.record_once(lambda state: state.app.url_map.converters.update(event_id
 @blueprint.post("/activities")
 @_auth.token_only
 def record() -> Any:
-    """Record a batch. 200 if anything of it is there now; 422 if every event was refused. Sending it again is safe."""
+    """Record a batch; sending it again is safe. 200 if anything of it is there now. If every event was refused: 422
+    where one is not as described, 409 where what is known to the site stands against all."""
     source = _source()
     if request.mimetype != "application/json":
         return problem(415, "Send JSON, with Content-Type: application/json.")
@@ -68,7 +69,8 @@ def record() -> Any:
         })  # fmt: skip
     counts = {result.value: sum(one["result"] == result for one in results) for result in Result}
     if counts[Result.REFUSED] == len(results):
-        return problem(422, "No event was taken; each says why.", **counts, events=results)
+        is_described = all(event is not None for event, _ in judged)
+        return problem(409 if is_described else 422, "No event was taken; each says why.", **counts, events=results)
     return written({**counts, "events": results})
 
 
@@ -105,7 +107,7 @@ def _judge(one: object) -> tuple[Event | None, str]:
     try:
         return schemas.ActivityEvent.model_validate(one).happened(), ""
     except ValidationError as error:
-        return None, schemas.sentence_of(error.errors(include_url=False, include_input=False, include_context=False))
+        return None, schemas.sentence_of(error.errors(include_url=False, include_input=False, include_context=True))
 
 
 def _id_of(one: object) -> str:

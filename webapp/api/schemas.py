@@ -10,14 +10,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from policies.terms import ActivityKind
 from policies.terms import Event as Happened
-from webapp.services.ingest import BATCH, EMAIL_LIMIT, ID_LIMIT, OBJECT_LIMIT, URL_LIMIT
+from webapp.services.ingest import BATCH, EMAIL_LIMIT, ID_LIMIT, NAMED, OBJECT_LIMIT, URL_LIMIT
 
-#: Marks that a browser would take for HTML; a title is plain text (T98).
-_TAG = re.compile(r"<[a-zA-Z/!?][^>]*>")
+# Patterns hold in Rust, where requests are checked, and in JavaScript, which OpenAPI means.
+_CLEAN = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+#: No marks that a browser would take for HTML, <a…> and the like; a title is plain text (T98).
+_PLAIN = r"^([^<]|<+[^<a-zA-Z/!?])*<*([a-zA-Z/!?][^>]*)?$"
+_WEB = r"^([hH][tT][tT][pP][sS]?://[^\s\u0000-\u001f\u007f-\u009f\ufeff]+)?$"
+#: Something to see: no space, control, direction mark or zero-width character.
+_SEEN = (
+    r"[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+_MISFITS = {_CLEAN: "holds control characters", _PLAIN: "holds HTML; send plain text",
+            _WEB: "is not an http or https address"}  # fmt: skip
 _LATEST = 253_402_300_799       # the end of the year 9999
 
 
@@ -54,26 +63,42 @@ def seconds(value: int | str) -> int:
         raise ValueError("is no moment with a time zone, like 2026-01-31T12:00:00Z") from None
 
 
-def _no_markup(value: str) -> str:
-    if _TAG.search(value):
-        raise ValueError("holds HTML; send plain text")
-    return value
+def _whole(value: object) -> object:
+    """In JSON 7.0 is a whole number, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Seconds = Annotated[int, Field(ge=0, le=_LATEST), BeforeValidator(_whole)]
+_Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class ActivityEvent(_Taken):
     """One thing that happened at the source."""
 
-    externalId: str = Field(min_length=1, max_length=ID_LIMIT, description="Unique at the source; sent again, nothing happens.")  # noqa: E501
-    actor: str = Field(min_length=1, max_length=ID_LIMIT, description="The source's own name for the person.")
+    model_config = ConfigDict(json_schema_extra={"anyOf": [
+        {"properties": {"kind": {"enum": [kind.value for kind in ActivityKind if kind not in NAMED]}}},
+        {"required": ["object"], "properties": {"object": {"minLength": 1}}},
+        {"required": ["title"], "properties": {"title": {"pattern": _SEEN}}},
+    ]})  # fmt: skip
+
+    externalId: str = Field(min_length=1, max_length=ID_LIMIT, pattern=_CLEAN, description="Unique at the source; sent again, nothing happens.")  # noqa: E501
+    actor: str = Field(min_length=1, max_length=ID_LIMIT, pattern=_CLEAN, description="The source's name of a person.")
     kind: Literal[tuple(kind.value for kind in ActivityKind)]  # type: ignore[valid-type]
-    occurredAt: Annotated[int | str, AfterValidator(_moment)] = Field(
-        description="RFC 3339 with a time zone, or unix seconds.", examples=["2026-01-31T12:00:00Z", 1769860800]
+    occurredAt: Annotated[_Seconds | _Moment, AfterValidator(_moment)] = Field(
+        description="RFC 3339 with a time zone, or unix seconds; from 1970 on, and not in the future.",
+        examples=["2026-01-31T12:00:00Z", 1769860800],
     )
-    object: str = Field("", max_length=OBJECT_LIMIT, description="Stable identity of the course, group, post …")
-    title: Annotated[str, AfterValidator(_no_markup)] = Field("", max_length=1000, description="Plain text.")
-    url: str = Field("", max_length=URL_LIMIT, description="http or https.")
-    by: str = Field("", max_length=ID_LIMIT, description="The giver's actor, of likes and kudos.")
+    object: str = Field("", max_length=OBJECT_LIMIT, pattern=_CLEAN, description="Stable identity of the course, group, post … Of what was completed, earned or joined, this or a title is needed.")  # noqa: E501
+    title: str = Field("", max_length=1000, pattern=_PLAIN, description="Plain text.")
+    url: str = Field("", max_length=URL_LIMIT, pattern=_WEB, description="http or https.")
+    by: str = Field("", max_length=ID_LIMIT, pattern=_CLEAN, description="The giver's actor, of likes and kudos.")
     email: str = Field("", max_length=EMAIL_LIMIT, description="The actor's address as the source knows it: shown to nobody; whoever proves it is offered the actor.")  # noqa: E501
+
+    @model_validator(mode="after")
+    def _is_named(self) -> ActivityEvent:
+        if self.kind in NAMED and not self.object and not re.search(_SEEN, self.title):
+            raise ValueError("needs an object: what was completed, earned or joined")
+        return self
 
     def happened(self) -> Happened:
         """The event as the services take it."""
@@ -244,4 +269,8 @@ def sentence_of(errors: Sequence[Mapping[str, Any]]) -> str:
     if errors[0]["type"] == "extra_forbidden":
         return f"It may hold these keys and no other: {', '.join(ActivityEvent.model_fields)}."
     message = str(errors[0]["msg"]).removeprefix("Value error, ")
+    if errors[0]["type"] == "string_pattern_mismatch":
+        message = _MISFITS[errors[0]["ctx"]["pattern"]]
+    if not key and errors[0]["type"] == "value_error":
+        return f"The event {message}."
     return f"{key or 'The event'}: {message[:1].lower()}{message[1:]}."

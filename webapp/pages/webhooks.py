@@ -8,6 +8,7 @@ from flask import Blueprint, request
 
 from policies.errors import Invalid
 from webapp.pages import _app_form, _login, _request, _response, _steps, guards
+from webapp.pages.admin._frame import blueprint as admin
 from webapp.services import webhooks
 from webapp.services.throttle import TooMany
 
@@ -28,16 +29,16 @@ def change_own(client_id: str) -> Any:
     return _change(client_id)
 
 
-@blueprint.get("/admin/organizations/<slug>/apps/<client_id>/webhook")
+@admin.get("/organizations/<slug>/apps/<client_id>/webhook")
 @guards.organization_admin
-def of_organization(slug: str, client_id: str) -> Any:
+def organization_webhook(slug: str, client_id: str) -> Any:
     """Of an organization's app."""
     return _page(client_id, slug)
 
 
-@blueprint.post("/admin/organizations/<slug>/apps/<client_id>/webhook")
+@admin.post("/organizations/<slug>/apps/<client_id>/webhook")
 @guards.organization_admin
-def change_of_organization(slug: str, client_id: str) -> Any:
+def change_organization_webhook(slug: str, client_id: str) -> Any:
     """The same for an organization's app."""
     return _change(client_id, slug)
 
@@ -63,6 +64,7 @@ def _page(client_id: str, slug: str = "", *, url: str | None = None, errors: dic
           key: str = "", status: int = 200) -> Any:  # fmt: skip
     view = webhooks.view(_request.context(), _login.current_session(), client_id, slug)
     return _response.page(
-        "settings/webhook.html", status, view=view, url=view.url if url is None else url, errors=errors or {}, key=key,
+        "admin/organization_webhook.html" if slug else "settings/webhook.html", status, view=view,
+        url=view.url if url is None else url, errors=errors or {}, key=key,
         here=request.path, back=request.path.removesuffix("/webhook"), is_recent=_app_form.is_recent(),
     )

@@ -41,7 +41,7 @@ _UNSEEN = re.compile(
 )
 _KINDS = frozenset(kind.value for kind in ActivityKind)
 #: Kinds that say what was completed, earned or joined: by the title where they name no object.
-_ABOUT = frozenset({*HELD, *GROUP_KINDS})
+NAMED = frozenset({*HELD, *GROUP_KINDS})
 
 
 class Result(StrEnum):
@@ -270,7 +270,7 @@ def _store(
         by = None if giver is None else giver.account_id
         by_actor = None if not event.by or (giver is not None and giver.is_buried) else event.by
         title = _short(event.title)
-        about = event.object or title if kind in _ABOUT else event.object
+        about = event.object or title if kind in NAMED else event.object
         row = ActivityRow(
             0, event.external_id, account, by, kind, event.occurred_at, about, title, event.url, kind not in UNLISTED
         )
@@ -317,6 +317,6 @@ def _problem(event: Event, now: int) -> str:
         return "object or by is too long or holds control characters."
     if event.url and (len(event.url) > URL_LIMIT or not _WEB.fullmatch(event.url)):
         return "url is not an http or https address."
-    if event.kind in _ABOUT and not (event.object or _short(event.title)):
+    if event.kind in NAMED and not (event.object or _short(event.title)):
         return "object is missing: it names what was completed, earned or joined."
     return ""
