@@ -319,6 +319,21 @@ def test_t61_the_same_statements_whether_hidden_unset_linked_or_not(ctx: Context
     assert set(counts.values()) == {9 - 1}
 
 
+def test_t61_one_account_is_asked_for_by_the_very_statements_of_two(ctx: Context) -> None:
+    """The same texts, so that both are prepared alike; a group of three may take longer ones."""
+    furnished(ctx, "alone")
+    primary = furnished(ctx, "primary")
+    link(ctx.db, furnished(ctx, "second"), primary)
+    ctx.gate()
+    asked = {}
+    for handle in ("alone", "primary"):
+        with statements(ctx.db) as seen:
+            page(ctx, handle, ANONYMOUS)
+        asked[handle] = list(seen)
+    assert asked["alone"] == asked["primary"]
+    assert profiles.view_profile(ctx, ANONYMOUS, "alone", NOW) is not None
+
+
 # Owner, colleague, insider -------------------------------------------------------------------------------------------
 
 

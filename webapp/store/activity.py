@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from webapp.store.database import Database, marks
 from webapp.store.days import area_number, start_of, year_of
+from webapp.store.profiles import filled
 
 DAY = 86_400
 
@@ -25,6 +26,7 @@ class Row(NamedTuple):
     area: str
 
 
+_decode = json.JSONDecoder().raw_decode
 #: (the day since 1970 that counts as day 0, then day, area number and how many, again and again).
 DayPart = tuple[int, Sequence[int]]
 
@@ -48,6 +50,7 @@ def load_days(
 
     A day may stand in several parts; their sum counts. One statement.
     """
+    ids = filled(ids)
     params: tuple[object, ...] = (*ids, year_of(first), year_of(last))
     if without:
         params += (*ids, *without, first * DAY, (last + 1) * DAY)
@@ -55,7 +58,7 @@ def load_days(
     fewer: list[int] = []
     for year, text in db.rows(_days_sql(len(ids), len(without)), params):
         if year >= 0:
-            parts.append((start_of(year), json.loads(text)))
+            parts.append((start_of(year), _decode(text)[0]))
         else:
             fewer += (-1 - year, area_number(text), -1)
     if fewer:
@@ -95,6 +98,7 @@ def load_rows(
     """
     extra: tuple[object, ...] = tuple(value for value in (source, kind) if value is not None) + (after or ()) + (limit,)
     params: list[object] = []
+    ids = filled(ids)
     for account_id in ids:
         params += (account_id, *without, *extra)
     params.append(limit)

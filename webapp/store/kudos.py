@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from webapp.store.database import Database, marks
 from webapp.store.ingest import OWN_SOURCE, ActivityRow
 from webapp.store.lists import padded
-from webapp.store.profiles import MEMBER_COLUMNS, Group, Member, group_of
+from webapp.store.profiles import MEMBER_COLUMNS, Group, Member, filled, group_of
 
 
 @lru_cache(maxsize=64)
@@ -39,6 +39,7 @@ def load_notes(
     The group is None where the giver is not known here; its `asked` is the giver, its version not set. One statement.
     """
     params: list[int] = []
+    receivers, within = filled(receivers), filled(within)
     for account_id in receivers:
         params += (account_id, *within, limit)
     rows = db.rows(_notes_sql(len(receivers), len(within)), (*params, limit))

@@ -18,6 +18,14 @@ from webapp.store.database import Database, marks
 #: Stands for "no account" in the same statements, so that a hidden section costs what an empty one costs (T61).
 NOBODY: tuple[int, ...] = (0,)
 
+
+def filled(ids: Sequence[int]) -> tuple[int, ...]:
+    """The accounts of a group, filled up with nobody: one alone costs the statements what two cost (T61)."""
+    count = len(ids)
+    size = 2 if count <= 2 else 1 << (count - 1).bit_length()
+    return (*ids, *NOBODY * (size - count))
+
+
 #: The record fields that are columns of `account`; the gate's names are the columns' names.
 COLUMNS = (
     "avatar", "full_name", "job_title", "department", "organization", "location", "timezone", "email", "bio", "links",
@@ -145,15 +153,23 @@ def _group(rows: Sequence[Sequence[Any]]) -> Group | None:
     if not rows:
         return None
     if len(rows) == 1:
-        member = Member._make(rows[0][2:])
-        return Group(rows[0][0], member, member, ())
+        rows = (rows[0], _NOBODY_LINKED)    # one account takes as long as one with another linked to it (T61)
     # The two halves of the statement may come in any order; only the primary's carries the version.
-    version = max(row[0] for row in rows)
-    return group_of(version, sorted((Member._make(row[2:]) for row in rows), key=_by_id), rows[0][1])
-
-
-def _by_id(member: Member) -> int:
-    return member.id
+    version, asked_id = 0, rows[0][1]
+    primary = asked = None
+    linked: list[Member] = []
+    for row in rows:
+        member = Member._make(row[2:])
+        if member.primary_id is None:
+            primary, version = member, row[0]
+        else:
+            linked.append(member)
+        if member.id == asked_id:
+            asked = member
+    linked.sort()       # by their ids, which come first
+    if primary is None or asked is None:
+        return None
+    return Group(version, asked, primary, tuple(linked[1:] if linked[0].id < 0 else linked))
 
 
 def group_of(version: int, members: Iterable[Member], asked_id: int) -> Group | None:
@@ -175,6 +191,8 @@ def group_of(version: int, members: Iterable[Member], asked_id: int) -> Group | 
 _NO_ROWS = [(
     0, 0, 0, "", None, False, "deleted", None, 0, False, 0, 0, 0, 0, ALL, ALL, True, False, ALL, ALL, False, 0,
 )]  # fmt: skip
+#: Stands beside an account that has none linked to it; it goes again.
+_NOBODY_LINKED = (0, 0, -1, "", 0, *_NO_ROWS[0][5:])
 _NO_MEMBER = Member._make(_NO_ROWS[0][2:])
 NO_GROUP = Group(0, _NO_MEMBER, _NO_MEMBER, ())
 

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from webapp.store.database import Database, marks
+from webapp.store.profiles import filled
 
 #: Own counters of an account, in the order of the statement.
 COUNTERS = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts")
@@ -58,12 +59,12 @@ def load_sums(db: Database, ids: Sequence[int], shown: Sequence[int], stats: boo
 
     `stats`, `kudos`: whether the caller may see those sections; what is not asked for is not read.
     """
-    group = tuple(ids)
+    group, shown = filled(ids), filled(shown)
     params: tuple[int, ...] = ()
     if stats:
         params += group * 3
     if kudos:
-        params += group * 2 + tuple(shown) + group
+        params += group * 2 + shown + group
     row = db.row(sums_sql(len(group), len(shown), stats, kudos), params + group)
     return Sums(*(row or (None,) * 8))
 
@@ -82,7 +83,7 @@ def load_crossings(
 
     `metrics`: no others are read; None: all. One statement.
     """
-    names = () if metrics is None else metrics or ("",)
+    names, ids = () if metrics is None else metrics or ("",), filled(ids)
     first: dict[tuple[str, int], int] = {}
     for metric, value, at in db.rows(_crossings_sql(len(ids), len(names)), (*ids, *names)):
         key = (metric, value)
@@ -119,7 +120,7 @@ def load_held(db: Database, ids: Sequence[int], kinds: Sequence[str], without: S
 
     `without`: items that are not read (services.held.untold).
     """
-    names = kinds or ("",)
+    names, ids = kinds or ("",), filled(ids)
     rows = db.rows(_held_sql(len(ids), len(names), len(without)), (*ids, *names, *without))
     rows.sort(key=_BY_DATE)
     return list(map(Item._make, rows))
