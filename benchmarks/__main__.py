@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...] [--quick]`: measure and print each goal as a ratio, both sides in one run.
 
-Ratios only: absolute figures here say little. Names: pages, decisions, plugins, store, people, scale,
+Ratios only: absolute figures here say little. Names: pages, decisions, plugins, store, people, trial, scale,
 totals, matrix, writer, api, export.
 `--quick` shrinks the worlds (10 times fewer members and events) for a first look; the goals are for the full ones.
 """
@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import api, decisions, export, matrix, pages, people, plugged, reads
+from benchmarks import api, decisions, export, matrix, pages, people, plugged, reads, trial
 from benchmarks.table import Line, show
 
 BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[Path, bool], list[Line]]] = {
     "plugins": plugged.compare,
     "store": reads.store_against_raw,
     "people": people.compare,
+    "trial": trial.compare,
     "scale": reads.page_sql_by_members,
     "totals": reads.totals_by_events,
     "matrix": matrix.dry_runs,

@@ -27,9 +27,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(target: str, environ: dict[str, str], workers: int = 2) -> Iterator[int]:
+def serving(target: str, environ: dict[str, str], workers: int = 2, port: int = 0) -> Iterator[int]:
     """Serve a WSGI `module:app` by granian, one blocking thread in each of `workers` processes; the port."""
-    port = free_port()
+    port = port or free_port()
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
         "--workers", str(workers), "--blocking-threads", "1", "--no-ws", "--log-level", "error", target,

@@ -8,7 +8,7 @@ Not here: what is compared (test_twin_worlds.py) and what must not be found (tes
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +32,15 @@ class World(twin.World):
     def __init__(self, folder: Path, url: str = "") -> None:
         super().__init__(open_app(folder, url), worlds.session_secret, f"/u/{worlds.WARM_UP}")
         self.folder = folder
+        self.closing: list[Callable[[], None]] = []
         if url:
             for name in ("row", "rows", "execute"):
                 setattr(self.db, name, self._counted(getattr(self.db, name)))
+
+    def close(self) -> None:
+        super().close()
+        while self.closing:
+            self.closing.pop()()
 
     def _counted(self, run: Any) -> Any:
         """PostgreSQL's driver has no trace: what goes through the database's own calls is counted there."""
@@ -128,7 +134,9 @@ class PostgresStock(Stock):
         """A copy of the world, changed by `statements`."""
         folder = self.folder / str(len(self._made))
         _furnish(self.folder, folder)
-        world = World(folder, self.server.url(self.server.create(self.name)))
+        name = self.server.create(self.name)
+        world = World(folder, self.server.url(name))
+        world.closing.append(lambda: self.server.drop(name))
         self._made.append(world)
         return world.change(*statements)
 
