@@ -85,3 +85,26 @@ def test_the_last_name_first_page_by_page_and_a_place_is_of_one_order_only(app: 
     assert found == [f"m{number}" for number in reversed(range(people.PAGE + 7))]
     other = client.get(url.replace("sort=name-down&", ""))
     assert _cards(other) == [f"m{number}" for number in range(people.PAGE)]
+
+
+def test_every_order_goes_on_by_plain_links_and_says_what_it_is(app: Flask, client: FlaskClient) -> None:
+    """Without JavaScript: the chosen order stays chosen, in the next page's address too, and is named in words."""
+    ctx = app.extensions["vitrine"]
+    with ctx.db.transaction():
+        for number in range(people.PAGE + 7):
+            make_account(ctx.db, f"m{number}", answers=number, member_since=86_400 * (100 + number % 90))
+    people_index.rebuild(ctx)
+    for sort, words in (("helpful", "By kudos points, the most first"), ("newest", "By the day of joining")):
+        first = client.get(f"/people?sort={sort}&q=home")
+        assert not _cards(first)
+        first = client.get(f"/people?sort={sort}")
+        text = first.get_data(as_text=True)
+        assert words in text
+        assert re.search(f'<option value="{sort}" selected>', text)
+        more = re.search(r'<a class="btn" href="(/people[^"]+)"', text)
+        assert more
+        url = more[1].replace("&amp;", "&")
+        assert f"sort={sort}" in url
+        assert _cards(first) + _cards(client.get(url)) == [f"m{number}" for number in reversed(range(people.PAGE + 7))]
+        assert _cards(client.get(url.replace(f"sort={sort}", "sort=name-down"))) == _cards(
+            client.get("/people?sort=name-down"))

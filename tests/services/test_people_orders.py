@@ -13,8 +13,8 @@ from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account, make_organization
 from tests.services.people import BIT, choose, holds, set_columns
-from tests.services.test_oauth_races import at_once
 from tests.services.test_people import asked, handles, walk
+from tests.together import at_once
 from webapp.ops.doctor import examine
 from webapp.services import ingest, people, people_index, repair, sessions
 from webapp.services import ladder_settings as levels
@@ -150,6 +150,41 @@ def test_after_a_lock_nobody_stands_where_hidden_numbers_put_them(ctx: Context) 
     assert set(board(ctx)) == set(board(ctx, sort="name"))
 
 
+def test_nobody_is_walked_past_where_one_organization_stands_in_front(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A colleague's page costs what anybody's does, however many colleagues come first."""
+    with ctx.db.transaction():
+        for number in range(400):
+            make_account(ctx.db, f"m{number:03}", kind="personal" if number % 10 == 9 else "managed",
+                         department="Glass", answers=number % 7 + (0 if number % 10 == 9 else 50))
+    people_index.rebuild(ctx)
+    monkeypatch.setattr(people, "PAGE", 5)
+    acme = Viewer(organizations=frozenset({make_organization(ctx.db, "acme")}))
+    asked_for: list[int] = []
+    real = store.find
+
+    def find(*args: Any) -> Any:
+        found = real(*args)
+        asked_for.append(len(found))
+        return found
+
+    monkeypatch.setattr(store, "find", find)
+    if ctx.db.dialect == "sqlite":
+        steps = []
+        for viewer in (ANONYMOUS, acme):
+            count = [0]
+            ctx.db.connection().set_progress_handler(lambda count=count: count.__setitem__(0, count[0] + 1), 10)
+            find(ctx.db, sorted(viewer.organizations), store.Search(order="helpful"), 6)
+            ctx.db.connection().set_progress_handler(None, 0)
+            steps.append(count[0])
+        assert steps[1] < 6 * steps[0], steps
+    first = board(ctx, acme)
+    assert len(first) == 5
+    assert first == walk(ctx, acme, sort="helpful")[:5]
+    assert asked_for[-1] >= 5
+
+
 # Who keeps it so -----------------------------------------------------------------------------------------------------
 
 
@@ -253,7 +288,7 @@ def test_two_batches_for_one_group_at_once_lose_nothing(ctx: Context, forum: dic
     ctx.db.execute("INSERT INTO identity(source_id, actor, account_id, created_at) VALUES (?,'ann',?,1)",
                    (number[0], forum["ann"]))
     at_once(
-        ctx,
+        ctx.db,
         *[lambda n=n: ingest.record_events(ctx, "forum", [event(n, "work")], NOW) for n in range(8)],
         *[lambda n=n: ingest.record_events(ctx, "school", [event(n, "ann")], NOW) for n in range(8)],
         *[lambda: people_index.rebuild(ctx)] * 4,

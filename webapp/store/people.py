@@ -36,6 +36,10 @@ class Order:
         """The condition that a row comes after a place."""
         return f"({self.listed(alias)}) {'<' if self.down else '>'} ({marks(len(self.columns))})"
 
+    def placed_until(self, alias: str = "") -> str:
+        """The condition that a row comes at a place or before."""
+        return f"({self.listed(alias)}) {'>=' if self.down else '<='} ({marks(len(self.columns))})"
+
     def listed(self, alias: str = "", way: str = "") -> str:
         return ", ".join(f"{alias}{name}{way}" for name in self.columns)
 
@@ -247,13 +251,19 @@ def find(db: Database, audiences: Sequence[int], search: Search, limit: int) -> 
 
     A profile with a row for one of the organizations is found by that row alone; one with several comes several times.
     """
-    halves = [_half(db, 0, tuple(audiences), search, limit)]
-    halves += [_half(db, audience, (), search, limit) for audience in audiences]
     down = ORDERS[search.order].down
+    halves = [_half(db, audience, (), search, limit) for audience in audiences]
+    # What comes after the last of a full list is on no page of this look: where one organization's members all stand
+    # at the front of an order, nobody else's rows are walked past theirs.
+    ends = [half[-1].place for half in halves if len(half) >= limit]
+    until = None if not ends else max(ends) if down else min(ends)
+    halves.append(_half(db, 0, tuple(audiences), search, limit, until))
     return [row for row, _ in zip(merge(*halves, reverse=down), range(limit), strict=False)]
 
 
-def _half(db: Database, audience: int, without: tuple[int, ...], search: Search, limit: int) -> list[Found]:
+def _half(
+    db: Database, audience: int, without: tuple[int, ...], search: Search, limit: int, until: Place | None = None
+) -> list[Found]:
     order, needles, since = ORDERS[search.order], search.needles, search.since
     after = search.after or order.start
     bounds = (search.prefix, search.prefix + "\U0010ffff") if search.prefix else ()
@@ -266,7 +276,7 @@ def _half(db: Database, audience: int, without: tuple[int, ...], search: Search,
         return [Found(row[3:], row[0], audience, row[1], row[2]) for row in db.rows(sql, params)]
 
     if not needles and since is None and (order.is_by_name or not bounds):
-        return found(_page_sql(*shape), audience, *after, *rest)
+        return found(_page_sql(*shape, until is not None), audience, *after, *(until or ()), *rest)
     rows = found(_walk_sql(*shape, len(needles), since is not None), audience, *after, WALK, *needles, *rest)
     if len(rows) >= limit:
         return rows
@@ -305,11 +315,12 @@ def _conditions(ranged: bool, without: int, since: bool) -> str:
 
 
 @lru_cache(maxsize=128)
-def _page_sql(dialect: str, order_name: str, ranged: bool, without: int) -> str:
+def _page_sql(dialect: str, order_name: str, ranged: bool, without: int, ends: bool) -> str:
     """Rows in order, by the order's own index."""
     order = ORDERS[order_name]
+    until = f" AND {order.placed_until('p.')}" if ends else ""
     return (
-        f"SELECT {_columns(order)} FROM people p WHERE p.audience = ? AND {order.placed('p.')}"
+        f"SELECT {_columns(order)} FROM people p WHERE p.audience = ? AND {order.placed('p.')}{until}"
         f"{_conditions(ranged, without, False)} ORDER BY {order.ordered('p.')} LIMIT ?"
     )
 
