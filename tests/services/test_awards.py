@@ -12,6 +12,7 @@ from policies.terms import ANONYMOUS, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.plugged import plug, plugin
+from tests.services.people import statements
 from webapp.services import awards, kudos, kudos_digest, plugins, profiles
 from webapp.services.sessions import Session
 from webapp.services.views import ProfileView
@@ -306,3 +307,19 @@ def test_a_rule_that_makes_no_sense_stops_the_start(ctx, rule):
 
     with pytest.raises(ConfigError, match="mine"):
         plug(ctx, ("mine", plugin(register_badge_rules=lambda: (rule,))))
+
+
+def test_holders_are_counted_off_an_index_of_the_badges_of_rules_alone(sqlite_ctx):
+    site = plug(sqlite_ctx, ("mine", MINE))
+    for number in range(3):
+        held = make_account(site.db, f"m{number}")
+        assert store.give(site.db, held, "one-year", "One year", NOW)
+    site.db.execute(
+        "INSERT INTO held(account_id, kind, item, title, url, at, events, retired)"
+        " VALUES (?,'course','rule:x','','',1,1,?)", (held, False),
+    )
+    with statements(site.db) as seen:
+        assert store.count_holders(site.db) == {"one-year": 3}
+    (sql,) = seen
+    plan = " ".join(row[3] for row in site.db.rows(f"EXPLAIN QUERY PLAN {sql}"))
+    assert plan == "SCAN held USING COVERING INDEX held_by_rule"
