@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from tests.factories import link, make_account
 from tests.services.people import did, gave, holds, see, set_columns, statements
+from webapp.pages._headers import HEADERS
 from webapp.services import sessions
 from webapp.services.context import Context
 
@@ -127,3 +128,34 @@ def test_compressed_pages_are_kept_and_the_same_page(app: Flask, sqlite_ctx: Con
         packed = client.get("/u/sally", headers={"Accept-Encoding": "gzip"})
         assert packed.headers["Content-Encoding"] == "gzip"
         assert gzip.decompress(packed.data) == plain
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("packed", ["", "br", "br;q=0, gzip;q=0.5", "nonsense"])
+def test_t58_a_kept_page_carries_what_every_answer_carries_once(
+    app: Flask, sally: int, method: str, packed: str
+) -> None:
+    """These answers pass by much of the framework: nothing may be lost on the way, drawn or kept, packed or plain."""
+    asked = {"Accept-Encoding": packed} if packed else {}
+    client = app.test_client()
+    etag = ""
+    for _ in range(3):
+        answer = client.open("/u/sally", method=method, headers=asked)
+        assert answer.status_code == 200
+        found = {name: answer.headers.getlist(name) for name, _ in answer.headers}
+        assert {name: found.get(name) for name in HEADERS} == {name: [value] for name, value in HEADERS.items()}
+        assert {len(values) for values in found.values()} == {1}
+        assert found["Content-Type"] == ["text/html; charset=utf-8"]
+        assert {part.strip() for part in found["Vary"][0].split(",")} == {"HX-Request", "Cookie", "Accept-Encoding"}
+        assert found["Cache-Control"] == ["private, no-cache"]
+        assert len(found["X-Request-Id"][0]) == 16
+        assert etag in {"", answer.headers["ETag"]}
+        etag = answer.headers["ETag"]
+        if method == "GET":
+            assert found["Content-Length"] == [str(len(answer.data))]
+            assert answer.headers.get("Content-Encoding") == {"br": "br", "br;q=0, gzip;q=0.5": "gzip"}.get(packed)
+        else:
+            assert answer.data == b""
+    again = client.open("/u/sally", method=method, headers={**asked, "If-None-Match": etag})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", etag)
+    assert {name: again.headers.getlist(name) for name in HEADERS} == {n: [value] for n, value in HEADERS.items()}

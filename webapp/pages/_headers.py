@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from functools import lru_cache
 
 from flask import Flask, Response, abort, current_app, g, request
 from flask_compress import Compress
+from flask_compress.flask_compress import _choose_algorithm
 
 from webapp.pages import _response, guards
 from webapp.services.warm import Compressed, WarmCache
@@ -33,6 +35,9 @@ HSTS = "max-age=31536000; includeSubDomains"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+choose = lru_cache(maxsize=256)(_choose_algorithm)
+
+
 class _CompressedPages:
     """Where Flask-Compress finds pages it packed before, by the ETag of their bytes: packing costs the most."""
 
@@ -51,7 +56,20 @@ def register(app: Flask, *, is_https: bool) -> None:
     """Hook the checks and headers into the application. Registered first: its after-request step runs last."""
     compress = Compress()
     compress.init_app(app)
-    compress.cache = _CompressedPages(app.extensions["vitrine"].warm.limit // 4)
+    compress.cache = packed = _CompressedPages(app.extensions["vitrine"].warm.limit // 4)
+
+    def fill(response: _response.Assembled) -> Response:
+        """Give the page its bytes: packed if the browser takes that, and at once if they were packed before."""
+        accepted = request.environ.get("HTTP_ACCEPT_ENCODING")
+        if accepted:
+            algorithm = choose(tuple(compress.enabled_algorithms), accepted)
+            kept = packed.get(f"{algorithm};{response.etag}")
+            if algorithm and kept is not None:
+                response.give(kept, algorithm)
+                return response
+        response.give(b"".join(response.parts))
+        g.etag = response.etag
+        return compress.after_request(response) if accepted else response
 
     @app.before_request
     def begin() -> None:
@@ -78,9 +96,8 @@ def register(app: Flask, *, is_https: bool) -> None:
         request_id = g.get("request_id", "")
         if isinstance(response, _response.Assembled):
             response.complete([*always, ("X-Request-Id", request_id)])
-            if response.status_code == 200 and "Accept-Encoding" in request.headers:
-                g.etag = response.etag
-                response = compress.after_request(response)
+            if response.status_code == 200:
+                response = fill(response)
         else:
             _response.set_cache_headers(response)
             own = {name for name, _ in response.headers}

@@ -26,6 +26,7 @@ class Assembled(Response):
     the framework looks for in every answer is known of these."""
 
     etag = ""
+    parts: Sequence[bytes] = ()
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         """No header here is an address that has to be completed, and the length is set."""
@@ -36,13 +37,18 @@ class Assembled(Response):
         is_sent = environ["REQUEST_METHOD"] == "GET" and self.status_code == 200
         return self.iter_encoded() if is_sent else ()
 
+    def give(self, body: bytes, encoding: str = "") -> None:
+        """Set the body."""
+        self.response = [body]
+        self.complete([("Content-Length", str(len(body))), *([("Content-Encoding", encoding)] if encoding else [])])
+
     def complete(self, more: list[tuple[str, str]]) -> None:
         """Add headers of this site that hold no line break, as all of its constants."""
         self.headers._list += more
 
 
 def assembled(parts: Sequence[bytes], digest: bytes) -> Response:
-    """The page of these parts, or 304; `digest` is of their bytes (T59)."""
+    """The page of these parts, or 304; `digest` is of their bytes (T59). _headers.py joins them, or has them packed."""
     etag = digest.hex()
     response = Assembled(headers=Headers(), content_type="text/html; charset=utf-8")
     response.etag = f'W/"{etag}"'
@@ -53,7 +59,7 @@ def assembled(parts: Sequence[bytes], digest: bytes) -> Response:
         response.status_code = 304
         del response.headers["Content-Type"]
     else:
-        response.set_data(b"".join(parts))
+        response.parts = parts
     return response
 
 
