@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from flask import Flask, abort, redirect, render_template_string, request, session, url_for
+from oauthlib.oauth2 import OAuth2Error
 from requests_oauthlib import OAuth2Session
 
 SITE = os.environ.get("VITRINE", "http://127.0.0.1:8000").rstrip("/")
@@ -29,6 +30,8 @@ def create_app(client_id: str, client_secret: str) -> Flask:
     """The app for one registration on one site."""
     app = Flask("who_is_this")
     app.secret_key = os.environ.get("APP_KEY") or secrets.token_hex(16)
+    # On one machine all ports share their cookies: under Flask's own name it would overwrite the community's.
+    app.config["SESSION_COOKIE_NAME"] = "who_is_this"
 
     def client(**more: Any) -> OAuth2Session:
         return OAuth2Session(
@@ -64,13 +67,17 @@ def create_app(client_id: str, client_secret: str) -> Flask:
     @app.get("/back")
     def back() -> Any:
         """And back: the code is exchanged for a token."""
-        if request.args.get("error") or request.args.get("iss") != SITE:
+        state, verifier = session.pop("state", None), session.pop("verifier", None)
+        if not state or "code" not in request.args or request.args.get("iss") != SITE:
+            return redirect(url_for("home"))        # refused, another site's answer, or nobody who went from here
+        oauth = client(state=state)
+        oauth._code_verifier = verifier
+        try:
+            token = oauth.fetch_token(
+                f"{SITE}/oauth/token", authorization_response=request.url, client_secret=client_secret
+            )
+        except OAuth2Error:     # another state than was sent along, a code that is too old or used
             return redirect(url_for("home"))
-        oauth = client(state=session.pop("state", None))
-        oauth._code_verifier = session.pop("verifier", None)
-        token = oauth.fetch_token(
-            f"{SITE}/oauth/token", authorization_response=request.url, client_secret=client_secret
-        )
         session["token"] = token["access_token"]
         return redirect(url_for("home"))
 

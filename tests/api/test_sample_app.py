@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from flask import Flask
+from werkzeug.serving import make_server
 
 from tests.api.bearers import EVERYTHING
 from tests.factories import make_account
@@ -20,12 +22,11 @@ from webapp.services import sessions, tokens
 from webapp.services.context import Context
 
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "who_is_this" / "app.py"
-BACK = "http://127.0.0.1:5005/back"
 
 
 @pytest.fixture
-def sample(live_server: str, sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A browser's view of the sample app, registered at the served site."""
+def sample(live_server: str, sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the sample app, served on this machine as its README says, and registered at the served site."""
     monkeypatch.setenv("VITRINE", live_server)
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     spec = importlib.util.spec_from_file_location("who_is_this", SAMPLE)
@@ -33,6 +34,10 @@ def sample(live_server: str, sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatc
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    server = make_server("127.0.0.1", 0, module.create_app("sample", "hush"), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    here = f"http://127.0.0.1:{server.server_port}"
     db = sqlite_ctx.db
     owner = make_account(db, "author")
     number = db.execute(
@@ -40,35 +45,49 @@ def sample(live_server: str, sqlite_ctx: Context, monkeypatch: pytest.MonkeyPatc
         " VALUES ('sample', 'community', ?, 'Who is this', ?, ?, ?, 1) RETURNING id",
         (owner, EVERYTHING, 1 << BIT["email"], tokens.digest("hush")),
     ).fetchone()[0]
-    db.execute("INSERT INTO app_redirect(app_id, uri) VALUES (?, ?)", (number, BACK))
-    return module.create_app("sample", "hush").test_client()
+    db.execute("INSERT INTO app_redirect(app_id, uri) VALUES (?, ?)", (number, f"{here}/back"))
+    yield here
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
-def test_a_member_connects_the_sample_app(app: Flask, sample: Any, live_server: str, sqlite_ctx: Context) -> None:
+@pytest.fixture
+def browser(app: Flask, sqlite_ctx: Context) -> requests.Session:
+    """Sally's browser, logged in. As in any, what is on one machine shares its cookies, whatever the port."""
     sally = make_account(sqlite_ctx.db, "sally", full_name="Sally Marsh", location="Lisbon")
+    made = requests.Session()
+    made.cookies.set("session", _log_in(app, sqlite_ctx, sally), domain="127.0.0.1", path="/")
+    return made
+
+
+def test_a_member_connects_the_sample_app(sample: str, browser: requests.Session, sqlite_ctx: Context) -> None:
     make_account(sqlite_ctx.db, "ann", full_name="Ann Example", location="Porto")
-    assert b"Connect with the community" in sample.get("/").data
+    assert "Connect with the community" in browser.get(sample, timeout=10).text
+    page = browser.get(f"{sample}/connect", timeout=10)
+    assert "Who is this wants to see parts of your record" in page.text, page.url
+    shown = browser.post(page.url, data=_form(page.text), timeout=10)
+    assert (shown.status_code, shown.url) == (200, f"{sample}/")
+    assert "You are Sally Marsh" in shown.text
+    assert "Lisbon" in shown.text
+    assert "Ann Example" in browser.get(f"{sample}/?handle=ann", timeout=10).text
+    assert "Nobody of that name" in browser.get(f"{sample}/?handle=nobody", timeout=10).text
+    browser.post(f"{sample}/leave", timeout=10)
+    assert "Connect with the community" in browser.get(sample, timeout=10).text
+    assert sqlite_ctx.db.rows("SELECT COUNT(*) FROM oauth_token WHERE kind = 'access'") == [(0,)]
 
-    away = sample.get("/connect", base_url="http://127.0.0.1:5005").headers["Location"]
-    assert away.startswith(f"{live_server}/oauth/authorize?")
+
+def test_who_comes_back_without_having_gone_is_not_connected(sample: str, live_server: str) -> None:
+    """A link made by somebody else, an answer of another site, a code used before: the start page, no error."""
+    for query in (f"code=x&state=y&iss={live_server}", "code=x", f"error=access_denied&iss={live_server}", ""):
+        came = requests.get(f"{sample}/back?{query}", timeout=10)
+        assert (came.status_code, came.url) == (200, f"{sample}/")
+        assert "Connect with the community" in came.text
     browser = requests.Session()
-    browser.cookies.set("session", _log_in(app, sqlite_ctx, sally), domain="127.0.0.1")
-    page = browser.get(away, timeout=10)
-    assert page.status_code == 200, page.text
-    form = _form(page.text)
-    came = browser.post(page.url, data=form, allow_redirects=False, timeout=10)
-    back = came.headers["Location"]
-    assert back.startswith(f"{BACK}?")
-    parts = urlsplit(back)
-    sample.get(f"{parts.path}?{parts.query}", base_url="http://127.0.0.1:5005")
-
-    shown = sample.get("/?handle=ann", base_url="http://127.0.0.1:5005").get_data(as_text=True)
-    assert "You are Sally Marsh" in shown
-    assert "Lisbon" in shown
-    assert "Ann Example" in shown
-    assert "Nobody of that name" in sample.get("/?handle=nobody", base_url="http://127.0.0.1:5005").text
-    sample.post("/leave", base_url="http://127.0.0.1:5005")
-    assert b"Connect with the community" in sample.get("/", base_url="http://127.0.0.1:5005").data
+    away = browser.get(f"{sample}/connect", allow_redirects=False, timeout=10).headers["Location"]
+    state = parse_qs(urlsplit(away).query)["state"][0]
+    came = browser.get(f"{sample}/back?code=used&state={state}&iss={live_server}", timeout=10)
+    assert "Connect with the community" in came.text
 
 
 def _log_in(app: Flask, ctx: Context, account: int) -> str:
