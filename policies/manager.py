@@ -240,21 +240,21 @@ class PolicyManager:
         if len(set(bit.values())) != len(bit) or any(not 0 <= number <= 62 for number in bit.values()):
             raise ConfigError("Two fields share a bit, or there are more than 63 fields.")
         fields = tuple(f for f in self.fields if f.name in bit)
-        failed = self.failures
+        failed: list[str] = []
         defaults, fixed = {}, {}
         for kind in Kind:
             cells, locks = Cells(), Cells()
             for f in fields:
-                level = self._cell("default_cell", kind, f.name, Level.ANYONE) or Level.ONLY_YOU
+                level = self._cell("default_cell", kind, f.name, Level.ANYONE, failed) or Level.ONLY_YOU
                 cells = cells.put(bit[f.name], level)
-                lock = self._cell("fixed_cell", kind, f.name, level)
+                lock = self._cell("fixed_cell", kind, f.name, level, failed)
                 if lock is not None:
                     locks = locks.put(bit[f.name], lock)
             defaults[kind], fixed[kind] = cells, locks
         keeps = sum(1 << bit[name] for name in self.tables.keeps if name in bit)
         return Base(
             fields, bit, defaults, fixed, keeps, tuple(self._guarded(bit)), tuple(self._name_rules()),
-            is_sound=failed == self.failures,
+            failed=failed[0] if failed else "",
         )  # fmt: skip
 
     # inside
@@ -273,9 +273,9 @@ class PolicyManager:
         """Those that are on."""
         return ((plugin, call) for plugin, call in self._all(hook) if plugin not in self.off)
 
-    def _cell(self, hook: str, kind: Kind, name: str, ceiling: Level) -> Level | None:
+    def _cell(self, hook: str, kind: Kind, name: str, ceiling: Level, failed: list[str]) -> Level | None:
         """The level the plugins agree on: the narrowest. Only a listed plugin, or the field's own, goes above the
-        built-in answer (`ceiling` for a fixed cell is the cell's default)."""
+        built-in answer (`ceiling` for a fixed cell is the cell's default). Who fails is told in `failed`."""
         base: Level | None = None
         trusted: list[Level] = []
         others: list[Level] = []
@@ -284,6 +284,7 @@ class PolicyManager:
                 plugin, f"{hook} of {kind} {name}", "cell", _level, partial(call, kind=kind, field=name)
             )
             if level is FAILED:
+                failed.append(f"plugin {plugin} failed: {self.errors[plugin].last}")
                 return Level.ONLY_YOU
             if level is None:
                 continue

@@ -60,7 +60,8 @@ class Base:
 
     `bit` holds the fields that have a bit; `defaults` sets every one of them, `fixed` the ones locked by code.
     `keeps`: bits that stay of a private profile; `vetoes`: (name, question -> bits to hide), which never raise, as
-    little as `names`, the rules how a name is shown. `is_sound`: no plugin failed when it was asked.
+    little as `names`, the rules how a name is shown. `failed`: which plugin failed first when it was asked for a cell,
+    in words; nothing of such a base is recorded.
     """
 
     fields: tuple[Field, ...]
@@ -70,7 +71,7 @@ class Base:
     keeps: int = 0
     vetoes: tuple[tuple[str, Callable[[Question], int]], ...] = ()
     names: tuple[Callable[[str | None, str], str | None], ...] = ()
-    is_sound: bool = True
+    failed: str = ""
 
     @property
     def known(self) -> int:
@@ -151,7 +152,7 @@ def narrowing(base: Base, log: Sequence[PolicyChange]) -> list[tuple[str, int, i
     Fields that the process does not know keep what is recorded. Processes with different plugins come to the same.
     """
     recorded = _recorded(log)
-    if not recorded or not base.is_sound:
+    if not recorded or base.failed:
         return []
     known, said = base.known, base_rows(base)
     rows: dict[tuple[str, int], int] = {}

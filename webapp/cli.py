@@ -91,8 +91,7 @@ def init() -> None:
     """Create or migrate the database and make the secret key file."""
     from webapp.ops.setup import set_up
 
-    for line in set_up(_context(make_key=True), _now()):
-        click.echo(line)
+    set_up(_context(make_key=True), _now(), click.echo)
 
 
 @verb(cls=Verb)
@@ -126,8 +125,7 @@ def migrate(direction: str, target: str | None) -> None:
             click.echo(f"{'applied' if applied else 'pending'}  {name}")
         return
     if direction == "up" and target is None:
-        for line in set_up(ctx, _now()):
-            click.echo(line)
+        set_up(ctx, _now(), click.echo)
         return
     names = migrate_up(ctx.db, target) if direction == "up" else migrate_down(ctx.db, target)
     for name in names or ["nothing to do"]:

@@ -200,3 +200,21 @@ def test_d19_a_command_in_a_shell_without_the_sites_variables_narrows_nobody(run
     if command == "doctor":
         assert (status, "VITRINE_ variables" in out) == (1, True)       # which only shows where nothing was recorded
     assert run("migrate", "up")[1].startswith("recorded"), "it was not recorded before"
+
+
+def test_migrate_up_migrates_but_records_no_defaults_while_a_plugin_fails(run, tmp_path, monkeypatch):
+    """One sentence that names the plugin and the hook; the schema is there, and nothing was closed for good."""
+    plugin = tmp_path / "tired.py"
+    plugin.write_text("from policies import hookimpl\n\n\n@hookimpl\ndef default_cell(field):\n    return {}[field]\n")
+    monkeypatch.setenv("VITRINE_PLUGINS_DIR", str(tmp_path))
+    assert run("migrate", "down")[0] == 0
+    status, out, err = run("migrate", "up")
+    assert status == 1
+    assert out.startswith("applied 0")
+    said = "The defaults were not recorded, because plugin tired failed: default_cell of personal avatar raised"
+    assert err.splitlines()[-1] == f"Error: {said} KeyError in tired.py line 6."
+    assert run("init")[0] == 1
+    assert "plugin tired failed: default_cell of " in run("doctor")[1]
+    plugin.unlink()
+    assert run("migrate", "up")[0] == 0
+    assert run("doctor")[:2] == (0, "All invariants hold.\n")

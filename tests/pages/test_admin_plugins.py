@@ -123,3 +123,20 @@ def test_on_a_large_site_the_count_goes_on_page_by_page_also_without_javascript(
     del typed["csrf_token"]
     assert boss.post(path, path, **typed).status_code == 303
     assert plugin_state(boss.get("/admin/plugins").text, "mine") == "off"
+
+
+def test_no_switch_while_a_plugin_fails_and_the_page_says_which(sqlite_ctx, config):
+    def default_cell(kind, field):
+        raise RuntimeError
+
+    ill = plugin(default_cell=default_cell)
+    site = serve(plug(sqlite_ctx, ("mine", MINE), ("ill", ill), record=False), config)
+    boss = boss_of(site)
+    page = boss.get("/admin/plugins/mine/off")
+    assert page.status_code == 200
+    assert "not recorded, because plugin ill failed: default_cell of personal avatar raised RuntimeError" in page.text
+    answer = boss.post("/admin/plugins/mine/off", "/admin/plugins/mine/off")
+    assert answer.status_code == 422
+    assert "because plugin ill failed" in answer.text
+    assert plugin_state(boss.get("/admin/plugins").text, "mine") == "on"
+    assert "data-opens" in boss.get("/admin/plugins/ill/off").text, "taking the ill one out is open, and counted"

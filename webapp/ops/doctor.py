@@ -77,11 +77,13 @@ def _milestones(ctx: Context) -> Iterator[str]:
 def _rules(ctx: Context) -> Iterator[str]:
     """I10: every field has its bit, and the defaults in force are those on record."""
     bits = policy.load_field_bits(ctx.db)
-    ctx.gate()      # which plugins are on
+    base = ctx.gate().base
     for field in ctx.manager.fields:
         if field.name not in bits:
             yield f"I10 field {field.name} has no bit and is hidden; run `vitrine migrate up`"
-    if plugins.unrecorded_rows(ctx, ctx.manager, bits):
+    if base.failed:
+        yield f"I10 {base.failed}; what it was asked about is hidden, and no defaults are recorded until it is well"
+    elif plugins.unrecorded_rows(ctx, ctx.manager, bits, base):
         yield (
             "I10 the defaults of the plugins are not those on record; run `vitrine migrate up`, where the site's own"
             " VITRINE_ variables are set"

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from policies.errors import ConfigError
 from webapp.services import people_index, plugins
 from webapp.services.context import Context
 from webapp.store.migrate import is_at_head, migrate_up
 
 
-def set_up(ctx: Context, now: int) -> list[str]:
-    """Bring the database to this release; the lines that say what was done."""
+def set_up(ctx: Context, now: int, tell: Callable[[str], object] = lambda line: None) -> None:
+    """Bring the database to this release; `tell` is told what was done, line by line.
+
+    Errors: Refused when a plugin fails as it is asked for defaults; the schema is that of this release then.
+    """
     path = ctx.db.sqlite_path
     if path is not None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = [f"applied {name}" for name in migrate_up(ctx.db)]
-    lines += plugins.record(ctx, now)
+    applied = migrate_up(ctx.db)
+    for name in applied:
+        tell(f"applied {name}")
+    recorded = plugins.record(ctx, now)
+    for line in recorded:
+        tell(line)
     if people_index.catch_up(ctx, now):
-        lines.append("wrote the index of the people directory")
-    return lines or ["nothing to do"]
+        tell("wrote the index of the people directory")
+    elif not applied and not recorded:
+        tell("nothing to do")
 
 
 def check_set_up(ctx: Context) -> None:

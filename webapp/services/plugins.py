@@ -56,7 +56,8 @@ def record(ctx: Context, now: int) -> list[str]:
     """Give new fields their bits, log the compiled defaults, make badge rules known; what was done, in words.
 
     `vitrine migrate` and an admin's switch do it, never a request: a plugin that comes or goes must widen nothing by
-    itself (D19).
+    itself (D19). Errors: Refused, with nothing done, when a plugin fails as it is asked: what it was asked about is
+    hidden while it is ill, and would be for good.
     """
     lines = []
     with ctx.db.transaction():
@@ -64,7 +65,7 @@ def record(ctx: Context, now: int) -> list[str]:
         ctx.manager = manager = ctx.manager.standing_at(store.load_standing(ctx.db))
         before = policy.load_field_bits(ctx.db)
         bits = policy.add_field_bits(ctx.db, (field.name for field in manager.fields))
-        rows = unrecorded_rows(ctx, manager, bits)
+        rows = unrecorded_rows(ctx, manager, bits, manager.compile(bits))
         for scope, bit, level, mask in rows:
             policy.append_change(ctx.db, "base", scope, now, bit=bit, level=level, value=mask)
         rules = {
@@ -78,11 +79,18 @@ def record(ctx: Context, now: int) -> list[str]:
     return lines + changed
 
 
-def unrecorded_rows(ctx: Context, manager: PolicyManager, bits: Mapping[str, int]) -> list[tuple[str, int, int, int]]:
-    """What `record` would write into the policy log; what is recorded of plugins that are off stays as it is."""
+def unrecorded_rows(
+    ctx: Context, manager: PolicyManager, bits: Mapping[str, int], base: Base
+) -> list[tuple[str, int, int, int]]:
+    """What `record` would write into the policy log; what is recorded of plugins that are off stays as it is.
+
+    Errors: Refused when a plugin failed as `base` was compiled.
+    """
+    if base.failed:
+        raise Refused("rule_defaults_are_whole", f"The defaults were not recorded, because {base.failed}.")
     log, _ = policy.load_log(ctx.db)
     dormant = sum(1 << bits[name] for name in manager.tables.dormant if name in bits)
-    return unrecorded(manager.compile(bits), log, dormant)
+    return unrecorded(base, log, dormant)
 
 
 # The page ------------------------------------------------------------------------------------------------------------
@@ -127,7 +135,7 @@ def rehearse(ctx: Context, name: str, on: bool, sealed: str = "") -> Opening:
     """What switching the plugin would show to whom, counted over all accounts as Anyone and as their organization.
 
     A community of many is counted in several calls: `sealed` is what the last one answered. Errors: NotFound; Refused
-    for a plugin that cannot be switched.
+    for a plugin that cannot be switched, and when another one fails as it is asked for its defaults.
     """
     _check(ctx, name)
     before = ctx.gate()
@@ -140,7 +148,8 @@ def rehearse(ctx: Context, name: str, on: bool, sealed: str = "") -> Opening:
     for field in after_manager.fields:
         bits.setdefault(field.name, max(bits.values(), default=-1) + 1)
     log, version = policy.load_log(ctx.db)
-    rows, base = unrecorded_rows(ctx, after_manager, bits), after_manager.compile(bits)
+    base = after_manager.compile(bits)
+    rows = unrecorded_rows(ctx, after_manager, bits, base)
     if not rows and not ctx.manager.has_vetoes(name) and _is_like(before.base, base):
         return Opening(0, 0, 0)
     for scope, bit, level, mask in rows:
@@ -158,7 +167,7 @@ def switch(ctx: Context, session: Session, name: str, on: bool, now: int, *, cou
     """Switch a plugin on or off for every worker, from their next request on. Audited.
 
     `counted`: what the admin was told that it opens; another number now is a Conflict. Errors: NotFound, Refused
-    (rule_recent_password, rule_plugin_is_needed, rule_plugin_counted_first), Conflict.
+    (rule_recent_password, rule_plugin_is_needed, rule_plugin_counted_first, rule_defaults_are_whole), Conflict.
     """
     accounts.require_recent(session, now)
     opening = rehearse(ctx, name, on, counted.sealed if counted is not None else "")

@@ -55,7 +55,12 @@ def switch_plugin(plugin: str, to: str) -> Answer:
 def _ask(plugin: str, to: str, errors: dict[str, str], status: int = 200) -> Response:
     context = _request.context()
     found = service.find(context, plugin, _origins())
-    opening = service.rehearse(context, plugin, to == "on", request.values.get("counted", ""))
+    try:
+        opening = service.rehearse(context, plugin, to == "on", request.values.get("counted", ""))
+    except Refused as error:        # a plugin is ill: nothing to count, and the button says the same
+        if error.rule != "rule_defaults_are_whole":
+            raise
+        opening, errors = None, errors or {"": str(error)}
     return _response.page("admin/plugin.html", status, plugin=found, to=to, opening=opening, errors=errors)
 
 
