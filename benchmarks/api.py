@@ -22,7 +22,7 @@ from benchmarks.table import Line, at_least
 from policies.manager import PolicyManager
 from policies.terms import ActivityKind, Event
 from webapp.ops.setup import set_up
-from webapp.services import tokens
+from webapp.services import people_index, tokens
 from webapp.services.context import Context, Site
 from webapp.services.ingest import record_events
 from webapp.services.repair import repair
@@ -129,6 +129,7 @@ def _fill(ctx: Context, events: int, name: str) -> None:
             (events, MEMBERS, MEMBERS, world.NOW - 2_000_000),
         )
     repair(ctx)
+    people_index.rebuild(ctx, world.NOW)
     ctx.db.execute("ANALYZE")
 
 
