@@ -7,7 +7,7 @@ Counts in memory, or shared by REDIS_URL. Attempts at passwords and mails are co
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -56,7 +56,8 @@ def register(app: Flask) -> None:
     limiter.init_app(app)
     app.after_request(_tell)
     for hooks in (app.after_request_funcs[None], app.teardown_request_funcs[None]):
-        hooks[:] = [partial(_if_counted, hook) if _is_ours(hook) else hook for hook in hooks]
+        ours = [hook for hook in hooks if _is_ours(hook)]
+        hooks[:] = [hook for hook in hooks if not _is_ours(hook)] + [partial(_where_counted, ours)]
 
 
 def _is_ours(hook: Callable[..., Any]) -> bool:
@@ -64,9 +65,12 @@ def _is_ours(hook: Callable[..., Any]) -> bool:
     return function is _tell or function.__module__ == Limiter.__module__
 
 
-def _if_counted(hook: Callable[[T], Any], given: T) -> Any:
-    """What the brake does after a request; nothing if it did not look at it: most requests read a page."""
-    return hook(given) if limiter.counts() else given
+def _where_counted(hooks: Sequence[Callable[[T], Any]], given: T) -> T:
+    """What the brake does after a request, last registered first; nothing if it did not look: most only read a page."""
+    if limiter.counts():
+        for hook in reversed(hooks):
+            hook(given)
+    return given
 
 
 def _reads() -> str:

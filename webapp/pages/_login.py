@@ -28,7 +28,8 @@ class CookieSession(SecureCookieSessionInterface):
     """
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if self.get_cookie_name(app) in request.cookies and not request.path.startswith("/api/v1/"):
+        has_cookie = "HTTP_COOKIE" in request.environ and self.get_cookie_name(app) in request.cookies
+        if has_cookie and not request.path.startswith("/api/v1/"):
             return super().open_session(app, request)
         return self.session_class()
 

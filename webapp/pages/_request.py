@@ -28,7 +28,7 @@ def is_signed_in() -> bool:
     """Whether a live login session stands behind the request. Without the cookie there is none to look for."""
     known = g.get("signed_in")
     if known is None:
-        has_cookie = current_app.config["SESSION_COOKIE_NAME"] in request.cookies
+        has_cookie = "HTTP_COOKIE" in request.environ and current_app.config["SESSION_COOKIE_NAME"] in request.cookies
         known = g.signed_in = has_cookie and bool(current_user.is_authenticated)
     return bool(known)
 

@@ -122,12 +122,14 @@ def open_profile(
     asked = group.asked
     face = asked if asked.silent else group.primary
     # All three are asked in any case, so that no answer comes sooner than another (T61).
-    hidden = not gate.is_findable(viewer, group.subject(asked))
+    subject = group.subject(asked)
+    hidden = not gate.is_findable(viewer, subject)
     if hidden | (asked.state not in LIVE) | (face.state not in LIVE):
         return None
     if face.handle != known:
         return Moved(face.handle)
-    subject = group.subject(face)
+    if face is not asked:
+        subject = group.subject(face)
     if face.silent:
         group = group.alone(face)
     relation = gate.relation(viewer, subject)
