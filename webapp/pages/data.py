@@ -38,7 +38,7 @@ def ask_export() -> Answer:
 @blueprint.get("/settings/data/export.zip")
 @guards.recent
 def export_zip() -> Answer:
-    """Everything of one's own, as it is read: no part of it waits in memory or on disk."""
+    """Everything of one's own, as it is read: a page of one list waits in memory at most, nothing on disk."""
     context, now, session = _request.context(), _request.now(), _login.current_session()
     try:
         parts = export.export(context, session, now)
