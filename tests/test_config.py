@@ -55,20 +55,30 @@ def test_redis_without_its_package_is_told_at_start(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "value"), [
     ("DOMAIN_NAMESERVERS", "dns.example"), ("DOMAIN_NAMESERVERS", "127.0.0.1:0"), ("DOMAIN_NAMESERVERS", "[::1]:x"),
-    ("DOMAIN_PRIVATE_NETWORKS", "10.0.0.1/8"), ("DOMAIN_PRIVATE_NETWORKS", "all"), ("DOMAIN_CA_FILE", "no-such-file"),
+    ("DOMAIN_PRIVATE_NETWORKS", "10.0.0.1/8"), ("DOMAIN_PRIVATE_NETWORKS", "all"), ("WEBHOOK_PRIVATE_NETWORKS", "all"),
+    ("DOMAIN_CA_FILE", "no-such-file"),
 ])
 def test_how_domains_are_looked_at_is_checked_at_start(name, value, tmp_path):
     with pytest.raises(ConfigError, match=name):
         Config.from_env({"DATA_DIR": str(tmp_path), "SECRET_KEY": "k" * 40, name: value})
 
 
+@pytest.mark.parametrize("value", ["many", "-1", "1e3", "²", "9" * 13])
+def test_the_limit_of_reads_is_a_number(value, tmp_path):
+    environ = {"DATA_DIR": str(tmp_path), "SECRET_KEY": "k" * 40}
+    with pytest.raises(ConfigError, match="API_READS_PER_MINUTE"):
+        Config.from_env(environ | {"API_READS_PER_MINUTE": value})
+    assert Config.from_env(environ | {"API_READS_PER_MINUTE": "0"}).api_reads == 0
+
+
 def test_how_domains_are_looked_at(tmp_path):
     config = Config.from_env({
         "DATA_DIR": str(tmp_path), "SECRET_KEY": "k" * 40, "DOMAIN_NAMESERVERS": "127.0.0.1:5353, ::1,[::1]:53",
-        "DOMAIN_PRIVATE_NETWORKS": "10.0.0.0/8,fd00::/8",
+        "DOMAIN_PRIVATE_NETWORKS": "10.0.0.0/8,fd00::/8", "WEBHOOK_PRIVATE_NETWORKS": "10.1.0.0/16",
     })
     assert set(config.domain_nameservers) == {"127.0.0.1:5353", "::1", "[::1]:53"}
     assert config.domain_private_networks == ("10.0.0.0/8", "fd00::/8")
+    assert config.webhook_private_networks == ("10.1.0.0/16",)
 
 
 @pytest.mark.parametrize("url", [

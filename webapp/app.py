@@ -92,7 +92,10 @@ def open_context(config: Config, database: Database | None = None) -> Context:
     """The services' context for a configuration. The first statement connects, so workers may fork before."""
     site = Site(
         name=config.site_name, base_url=config.base_url, secret_key=config.secret_key, data_dir=config.data_dir,
-        proving=Proving(config.domain_nameservers, config.domain_private_networks, config.domain_ca_file),
+        proving=Proving(
+            config.domain_nameservers, config.domain_private_networks, config.domain_ca_file,
+            hook_networks=config.webhook_private_networks,
+        ),
         smtp_url=config.smtp_url, mail_from=config.mail_from, hook_secrets=config.hook_secrets,
     )
     return Context(

@@ -47,6 +47,7 @@ class Config:
     domain_nameservers: tuple[str, ...] = ()
     domain_private_networks: tuple[str, ...] = ()
     domain_ca_file: Path | None = None
+    webhook_private_networks: tuple[str, ...] = ()
     hook_secrets: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -101,6 +102,7 @@ class Config:
         if plugins_dir is not None and not plugins_dir.is_dir():
             problems.append(f"VITRINE_PLUGINS_DIR: {plugins_dir} is not a folder.")
         nameservers, networks, ca_file = _read_proving(environ, problems)
+        hook_networks = _read_networks(environ, "WEBHOOK_PRIVATE_NETWORKS", problems)
         hook_secrets = {
             name.removeprefix(_HOOK_SECRET).lower(): secret
             for name, secret in environ.items() if name.startswith(_HOOK_SECRET) and secret
@@ -128,6 +130,7 @@ class Config:
             api_reads=int(reads), plugins_dir=plugins_dir,
             disabled_plugins=_names(environ.get("VITRINE_DISABLED_PLUGINS")),
             domain_nameservers=nameservers, domain_private_networks=networks, domain_ca_file=ca_file,
+            webhook_private_networks=hook_networks,
             may_widen=_names(environ.get("VITRINE_MAY_WIDEN")), hook_secrets=hook_secrets,
         )
 
@@ -171,16 +174,21 @@ def _read_proving(
                 raise ValueError
         except ValueError:
             problems.append(f"DOMAIN_NAMESERVERS: {text} is neither an address nor address:port.")
-    networks = tuple(sorted(_names(environ.get("DOMAIN_PRIVATE_NETWORKS"))))
-    for text in networks:
-        try:
-            ip_network(text)
-        except ValueError:
-            problems.append(f"DOMAIN_PRIVATE_NETWORKS: {text} is not a network like 10.0.0.0/8.")
+    networks = _read_networks(environ, "DOMAIN_PRIVATE_NETWORKS", problems)
     ca_file = Path(environ["DOMAIN_CA_FILE"]) if environ.get("DOMAIN_CA_FILE") else None
     if ca_file is not None and not ca_file.is_file():
         problems.append(f"DOMAIN_CA_FILE: {ca_file} is not a file.")
     return nameservers, networks, ca_file
+
+
+def _read_networks(environ: Mapping[str, str], name: str, problems: list[str]) -> tuple[str, ...]:
+    networks = tuple(sorted(_names(environ.get(name))))
+    for text in networks:
+        try:
+            ip_network(text)
+        except ValueError:
+            problems.append(f"{name}: {text} is not a network like 10.0.0.0/8.")
+    return networks
 
 
 def _problems_of_base_url(base_url: str) -> list[str]:

@@ -241,6 +241,15 @@ def test_t92_a_used_refresh_token_kills_its_family_and_no_other(app, world):
     assert questboard.refresh(other["refresh_token"]).status_code == 200
 
 
+def test_t92_a_replay_that_would_fail_anyway_kills_the_family_too(app, world):
+    _, sally, _ = world
+    questboard = AppServer(app)
+    first = questboard.exchange(Browser(app, sally).code()).get_json()
+    second = questboard.refresh(first["refresh_token"]).get_json()
+    assert questboard.refresh(first["refresh_token"], scope="activities:write").status_code == 400
+    assert bearer(app, second["access_token"]) is None
+
+
 def test_t92_a_refresh_token_is_of_its_client_and_ends_with_the_consent(app, world, at):
     db, sally, app_id = world
     make_app(db, sally, "Thief")

@@ -156,6 +156,34 @@ def test_the_community_profile_and_its_hidden_sections(client: FlaskClient, sqli
         "handle", "accountId", "displayName", "fullName", "avatarUrl", "profileUrl"}  # fmt: skip
 
 
+@pytest.mark.parametrize(("section", "gone"), [
+    ("badges", {"badges"}), ("kudos", {"level"}), ("stats", {"level"}), ("certifications", {"certifications",
+    "designations"}), ("groups", {"groups"}), ("bio", {"bio"}), ("links", {"links"}), ("products", {"products"}),
+    ("activity", {"memberSince"}),
+])  # fmt: skip
+def test_t53_a_section_that_is_hidden_has_no_key_and_hides_no_other(
+    client: FlaskClient, sqlite_db: Database, section: str, gone: set[str]
+) -> None:
+    sally = make_account(sqlite_db, **RECORD, answers=27, total_posts=27, peer_kudos=11, member_since=NOW)
+    for kind in ("certification", "designation", "group", "badge"):
+        sqlite_db.execute("INSERT INTO held(account_id, kind, item, title, at) VALUES (?,?,?,'It',?)",
+                          (sally, kind, f"forum:{kind}", NOW))  # fmt: skip
+    whole = get(client, "/profiles/sally").get_json()
+    assert gone <= whole.keys()
+    choose(sqlite_db, sally, you=(section,))
+    found = get(client, "/profiles/sally").get_json()
+    assert whole.keys() - found.keys() == gone
+    metrics = set(found["totals"])
+    if section == "kudos":
+        assert not {"peer_kudos", "kudos_points"} & metrics
+        assert not [badge for badge in found["badges"] if badge.get("metric") == "peer_kudos"]
+    elif section == "stats":
+        assert metrics == {"peer_kudos"}
+        assert {badge.get("metric") for badge in found["badges"]} == {"peer_kudos", None}
+    else:
+        assert found["totals"] == whole["totals"]
+
+
 def test_the_directory_is_paged_by_cursors_of_shown_values(client: FlaskClient, sqlite_ctx: Any) -> None:
     from webapp.services import people_index
 

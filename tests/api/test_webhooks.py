@@ -45,6 +45,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
+def reaching(zone: Zone, site: Site) -> Proving:
+    """Names from this zone, addresses on this machine."""
+    return Proving((zone.address,), (), site.ca_file, site.port, ("127.0.0.0/8",))
+
+
 def hook(ctx: Context, app: int, url: str = f"https://{HOST}/hooks?x=1") -> str:
     """A webhook that has looked once; its key."""
     with ctx.db.transaction():
@@ -182,7 +187,7 @@ def test_who_left_the_organization_is_told_about_once_more_and_never_again(ctx: 
 def test_t94_an_app_that_may_not_be_used_is_told_nothing(ctx: Context, zone: Zone, site: Site) -> None:
     """Switched off, its owner or its organization gone: nothing is noticed and nothing that waits is sent."""
     db = ctx.db
-    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    ctx.site = replace(ctx.site, proving=reaching(zone, site))
     sally = make_account(db, full_name="Sally")
     acme = make_organization(db, "acme")
     make_account(db, "ann", kind="managed")
@@ -232,7 +237,7 @@ def test_t36_a_silent_link_makes_no_event_for_the_silent_account(ctx: Context) -
 
 
 def test_what_is_sent_is_signed_and_holds_ids_only(ctx: Context, zone: Zone, site: Site) -> None:
-    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    ctx.site = replace(ctx.site, proving=reaching(zone, site))
     app = make_app(ctx.db)
     sally = make_account(ctx.db, full_name="Sally Marsh")
     consent(ctx, app, sally)
@@ -264,7 +269,7 @@ def test_a_refused_webhook_is_sent_again_with_growing_pauses_and_then_dropped(
     sqlite_ctx: Context, zone: Zone, site: Site
 ) -> None:
     ctx = sqlite_ctx
-    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    ctx.site = replace(ctx.site, proving=reaching(zone, site))
     site.answer = lambda path: (500, {}, b"no")
     _waiting(ctx)
     now, pauses = NOW, []
@@ -296,6 +301,20 @@ def test_t76_no_private_address_is_connected_to(sqlite_ctx: Context, zone: Zone,
     assert site.asked == site.posted == []
 
 
+def test_t76_a_network_opened_for_proofs_of_domains_is_not_open_to_members_apps(
+    sqlite_ctx: Context, zone: Zone, site: Site
+) -> None:
+    """Any member registers apps; whose answers they are told from inside is the operator's word, given for it alone."""
+    ctx = sqlite_ctx
+    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    _waiting(ctx)
+    assert webhook_send.send_due(ctx, NOW) == 0
+    assert "private network" in ctx.db.row("SELECT failed FROM webhook")[0]  # type: ignore[index]
+    assert site.asked == site.posted == []
+    ctx.site = replace(ctx.site, proving=reaching(zone, site))
+    assert webhook_send.send_due(ctx, NOW + 9999) == 1
+
+
 @pytest.mark.parametrize(("answer", "told"), [
     ((302, {"Location": "https://other.example/"}, b""), "answered 302"),
     ((200, {}, [b"x" * 100_000] * 12), "too large"),
@@ -304,7 +323,7 @@ def test_t76_no_redirect_is_followed_and_no_flood_is_read(
     sqlite_ctx: Context, zone: Zone, site: Site, answer: Any, told: str
 ) -> None:
     ctx = sqlite_ctx
-    ctx.site = replace(ctx.site, proving=Proving((zone.address,), ("127.0.0.0/8",), site.ca_file, site.port))
+    ctx.site = replace(ctx.site, proving=reaching(zone, site))
     site.answer = lambda path: answer
     _waiting(ctx)
     assert webhook_send.send_due(ctx, NOW) == 0

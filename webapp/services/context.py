@@ -28,16 +28,18 @@ log = logging.getLogger("vitrine.plugins")
 
 @dataclass(frozen=True, slots=True)
 class Proving:
-    """How the proofs of domains are looked at.
+    """How the proofs of domains are looked at, and where webhooks may go.
 
     nameservers: "address" or "address:port", none for those of the machine; private_networks: where files may be
-    fetched from although the addresses are not public; ca_file: certificates trusted instead of the machine's.
+    fetched from although the addresses are not public, hook_networks: where webhooks may be sent likewise; ca_file:
+    certificates trusted instead of the machine's.
     """
 
     nameservers: tuple[str, ...] = ()
     private_networks: tuple[str, ...] = ()
     ca_file: Path | None = None
     https_port: int = 443
+    hook_networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
