@@ -8,7 +8,9 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.conftest import NOW
 from tests.factories import make_account
+from tests.services.people import choose
 from webapp.services import people, people_index
 
 
@@ -108,3 +110,14 @@ def test_every_order_goes_on_by_plain_links_and_says_what_it_is(app: Flask, clie
         assert _cards(first) + _cards(client.get(url)) == [f"m{number}" for number in reversed(range(people.PAGE + 7))]
         assert _cards(client.get(url.replace(f"sort={sort}", "sort=name-down"))) == _cards(
             client.get("/people?sort=name-down"))
+
+
+def test_a_card_tells_what_time_it_is_where_the_time_zone_is_shown(app: Flask, client: FlaskClient) -> None:
+    ctx = app.extensions["vitrine"]
+    for handle, zone in (("lis", "Europe/Lisbon"), ("tok", "Asia/Tokyo"), ("odd", "../etc/passwd"), ("none", "")):
+        make_account(ctx.db, handle, timezone=zone)
+    choose(ctx.db, make_account(ctx.db, "shy", timezone="Asia/Kolkata"), you=["timezone"])
+    people_index.rebuild(ctx)
+    app.config["CLOCK"] = lambda: NOW
+    text = client.get("/people").get_data(as_text=True)
+    assert re.findall(r'data-field="timezone">.*?<span>([^<]+)</span>', text) == ["16:06 there", "00:06 there"]

@@ -9,8 +9,10 @@ what is on the page.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.terms import Viewer
 from policies.visibility import Gate
@@ -82,6 +84,7 @@ class PersonCard:
     job_title: str | None
     organization: str | None
     location: str | None
+    clock: str | None       # what time it is there, where the time zone is shown
     gems: tuple[MilestoneView, ...]
     gems_label: str
     is_certified: bool
@@ -136,7 +139,7 @@ def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeopleP
     del shown[PAGE:]
     return PeoplePage(
         asked,
-        _cards(ctx, gate, shown),
+        _cards(ctx, gate, shown, now),
         None if looked is None else seal(ctx.site.secret_key, asked.cursor_of, *looked.place),
         bool(audiences),
         tuple(card_store.load_organization_names(ctx.db, audiences)) if audiences else (),
@@ -231,7 +234,7 @@ def _is_in_place(gate: Gate, order: str, row: Found, seen: Sight, record: Record
 
 
 def _cards(
-    ctx: Context, gate: Gate, shown: Sequence[tuple[Found, Sight, list[Record], bool]]
+    ctx: Context, gate: Gate, shown: Sequence[tuple[Found, Sight, list[Record], bool]], now: int
 ) -> tuple[PersonCard, ...]:
     rights = [
         (seen.shows(gate, "stats"), seen.shows(gate, "kudos"), seen.shows(gate, "badges")) for _, seen, _, _ in shown
@@ -246,10 +249,21 @@ def _cards(
         cards.append(PersonCard(
             handle=seen.face.handle, name=row.name, avatar=avatar_view(row.name, own.avatar),
             job_title=own.job_title or None, organization=own.organization or None, location=own.location or None,
-            gems=gems, gems_label=", ".join(_gem_words(ctx, gem) for gem in gems), is_certified=is_certified,
+            clock=_clock(own.timezone, now), gems=gems, gems_label=", ".join(_gem_words(ctx, gem) for gem in gems),
+            is_certified=is_certified,
             level=totals.level_view(ctx.manager, amounts).number if stats and kudos else None,
         ))  # fmt: skip
     return tuple(cards)
+
+
+def _clock(timezone: str | None, now: int) -> str | None:
+    """Hours and minutes at a place now; None where nobody says which, or names none that there is."""
+    if not timezone:
+        return None
+    try:
+        return datetime.datetime.fromtimestamp(now, ZoneInfo(timezone)).strftime("%H:%M")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def _gems(shelves: Sequence[ShelfView]) -> tuple[MilestoneView, ...]:

@@ -45,7 +45,9 @@ def load_groups(db: Database, profile_ids: Sequence[int]) -> tuple[int, dict[int
 
 
 #: The record columns that rows of the index and cards are made of; bit n of a record's mask stands for the n-th.
-COLUMNS = ("full_name", "avatar", "job_title", "department", "organization", "location", "bio", "products")
+COLUMNS = (
+    "full_name", "avatar", "job_title", "department", "organization", "location", "bio", "products", "timezone",
+)  # fmt: skip
 #: The bit for since when somebody is a member.
 JOINED = 1 << len(COLUMNS)
 
@@ -62,6 +64,7 @@ class Record(NamedTuple):
     location: str | None
     bio: str | None
     products: str | None
+    timezone: str | None
     joined: int | None
 
 
