@@ -173,6 +173,20 @@ def test_t36_a_silent_page_that_tells_of_its_link_is_found(
     assert [leak for leak in report.leaks if "with and without its link" in leak]
 
 
+def test_t47_an_order_by_what_is_hidden_is_found(sqlite_filled: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members stand in the directory where hidden numbers, or the hidden day they joined, put them."""
+    ctx = sqlite_filled
+    make_account(ctx.db, "busy", answers=50)
+    people_index.rebuild(ctx)
+    sight, real = people_index.Sight, people_index.Sight.shows
+    with monkeypatch.context() as patch:
+        patch.setattr(sight, "shows_points", lambda seen, gate: True)
+        patch.setattr(sight, "shows", lambda seen, gate, name: name == "activity" or real(seen, gate, name))
+        leaks = check_leaks(ctx, config_of(ctx), NOW, 4).leaks
+    for sort in ("helpful", "newest"):
+        assert any(f"/people?sort={sort}" in leak for leak in leaks), leaks
+
+
 def test_what_a_viewer_wrote_to_a_member_who_hides_it_is_no_leak(sqlite_ctx: Context) -> None:
     """The giver's own export holds it."""
     db = sqlite_ctx.db

@@ -22,6 +22,7 @@ from webapp.store.profiles import COLUMNS, load_group_of
 
 #: How a value that was put in is known again: lower-case letters and digits, as search folds nothing of it.
 MARK = "zqleak"
+_COUNTED = (("answers", "stats"), ("articles", "stats"), ("total_posts", "stats"), ("peer_kudos", "kudos"))
 #: At most so many rows of a member's activity are changed: the newest, which pages show.
 ROWS = 50
 #: Kinds of members of which some are always looked at, as conditions on `account`; the others are drawn from all.
@@ -113,7 +114,7 @@ def plant(ctx: Context, hidden: Sequence[Hidden], world: str, run: str, now: int
     for one in hidden:
         _plant_record(ctx.db, one, world, run, now)
         _plant_typed(ctx.db, one, world, run)
-        _plant_doings(ctx.db, one, world, run)
+        _plant_doings(ctx.db, one, world, run, now)
     people_index.refresh(ctx, [one.member.id for one in hidden])
 
 
@@ -158,8 +159,8 @@ def _plant_record(db: Database, one: Hidden, world: str, run: str, now: int) -> 
     )
 
 
-def _plant_doings(db: Database, one: Hidden, world: str, run: str) -> None:
-    """Titles of hidden activity and items, messages of hidden kudos, and in world `b` other numbers and days."""
+def _plant_doings(db: Database, one: Hidden, world: str, run: str, now: int) -> None:
+    """Titles of hidden activity and items, messages of hidden kudos, other numbers, and in world `b` other days."""
     account_id, sections = one.member.id, one.sections
     newest = "id IN (SELECT id FROM activity WHERE account_id = ? ORDER BY at DESC LIMIT ?)"
     if "activity" in sections:
@@ -182,16 +183,19 @@ def _plant_doings(db: Database, one: Hidden, world: str, run: str) -> None:
             "UPDATE kudos SET message = ? WHERE receiver_id = ? AND (giver_id IS NULL OR giver_id <> ?)",
             (token(one.member, "kudos", world, run), account_id, one.viewer_id),
         )
+    # From one end of an order to the other.
+    if "activity" in sections:
+        joined = now + 86_400 if world == "b" else 86_400
+        db.execute("UPDATE account SET member_since = ? WHERE id = ?", (joined, account_id))
+    if {"stats", "kudos"} & sections and one.counters:
+        hidden = [name for name, section in _COUNTED if section in sections]
+        sets = ", ".join(f"{name} = {1000 * (world == 'b')}" for name in hidden)
+        db.execute(f"UPDATE account SET {sets} WHERE id = ?", (account_id,))
     if world != "b":
         return
     if "activity" in sections:
         days.add_days(db, dict.fromkeys(days.load_all(db, account_id), 3))
     if {"stats", "badges"} <= sections:
         db.execute("UPDATE crossing SET at = at + 5 WHERE account_id = ?", (account_id,))
-    if "stats" in sections and one.counters:
-        db.execute(
-            "UPDATE account SET answers = answers + 60, articles = articles + 3, total_posts = total_posts + 63"
-            " WHERE id = ?", (account_id,),
-        )
     if "kudos" in sections and one.counters:
         db.execute("UPDATE account SET peer_kudos = peer_kudos + 30 WHERE id = ?", (account_id,))
