@@ -93,8 +93,8 @@ def test_the_preview_follows_the_choice_and_its_own_switch(
 def test_two_quick_picks_of_one_field_end_at_the_last(browser: Any, app: Flask, live_server: str, worker: str) -> None:
     page = open_page(browser, app, live_server, worker)
     page.goto(f"{live_server}/settings/visibility")
-    for words in ("Only you", "Anyone"):
-        page.locator("#v-location").get_by_text(words).click()
+    page.evaluate("""for (const level of ["only_you", "anyone"])
+        document.querySelector(`#v-location input[value=${level}]`).click()""")     # both before any answer
     page.locator("#vis-status", has_text="Saved.").wait_for()
     assert checked(page, "location") == "anyone"
     page.reload()
