@@ -335,6 +335,15 @@ def browser_page(browser: Any) -> Iterator[Any]:
     context.close()
 
 
+# The order ------------------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses the worlds of the leak tests goes first, so that one worker builds and crawls them, and what takes many
+    seconds by itself goes before the rest, so that none is left alone at the end."""
+    items.sort(key=lambda item: ("stock" not in getattr(item, "fixturenames", ()), not item.get_closest_marker("browser")))
+
+
 # The summary ---------------------------------------------------------------------------------------------------------
 
 
