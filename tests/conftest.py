@@ -341,7 +341,13 @@ def browser_page(browser: Any) -> Iterator[Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What uses the worlds of the leak tests goes first, so that one worker builds and crawls them, and what takes many
     seconds by itself goes before the rest, so that none is left alone at the end."""
-    items.sort(key=lambda item: ("stock" not in getattr(item, "fixturenames", ()), not item.get_closest_marker("browser")))
+
+    def place(item: pytest.Item) -> int:
+        if "stock" in getattr(item, "fixturenames", ()):
+            return 0
+        return 1 if item.get_closest_marker("browser") else 2
+
+    items.sort(key=place)
 
 
 # The summary ---------------------------------------------------------------------------------------------------------
