@@ -184,3 +184,14 @@ def test_the_heatmap_counts_what_it_is_given(days: dict[int, int], today: int) -
     assert found.longest_run == longest
     flat = [count for week in found.weeks for count in week]
     assert [flat[day - first] for day in inside] == list(inside.values())
+
+
+@pytest.mark.parametrize("counts", [[300], [0, 256, 1, 0, 1]])
+def test_a_day_of_hundreds_counts_as_one_of_the_run(counts: list[int]) -> None:
+    today = 20_000
+    numbers = [number for back, n in enumerate(counts) for number in (today - back, 1, n)]
+    found = heatmap([(0, numbers)], today * DAY)
+    assert found is not None
+    assert found.total == sum(counts)
+    assert found.longest_run == max(map(len, bytes(map(bool, counts)).split(b"\0")))
+    assert sum(month.learning for month in found.months) == sum(counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 
 import peewee
@@ -178,3 +179,35 @@ def test_a_database_that_is_not_there_is_unavailable(open_database, tmp_path):
 def test_marks():
     assert marks(1) == "?"
     assert marks(3) == "?,?,?"
+
+
+def test_reads_in_a_snapshot_belong_together_and_leave_nothing_open(db: Database) -> None:
+    make_account(db, "ann")
+    with db.snapshot():
+        assert db.rows("SELECT handle FROM account") == [("ann",)]
+        with db.snapshot():         # one within another is the outer one
+            assert db.row("SELECT COUNT(*) FROM account") == (1,)
+    with db.transaction():          # it is over: a transaction of its own begins
+        db.execute("UPDATE account SET public_name = 'Ann Lee'")
+        with db.snapshot():
+            assert db.rows("SELECT public_name FROM account") == [("Ann Lee",)]
+    assert db.rows("SELECT public_name FROM account") == [("Ann Lee",)]
+
+
+def test_an_error_in_a_snapshot_ends_it(db: Database) -> None:
+    with pytest.raises(peewee.DatabaseError), db.snapshot():
+        db.rows("SELECT nothing FROM nowhere")
+    with db.transaction():
+        make_account(db, "ann")
+    assert db.row("SELECT COUNT(*) FROM account") == (1,)
+
+
+def test_on_sqlite_a_snapshot_does_not_see_what_another_connection_writes(sqlite_db: Database) -> None:
+    make_account(sqlite_db, "ann")
+    other = sqlite3.connect(str(sqlite_db.sqlite_path), isolation_level=None)
+    with sqlite_db.snapshot():
+        assert sqlite_db.row("SELECT public_name <> 'Other' FROM account") == (1,)
+        other.execute("UPDATE account SET public_name = 'Other'")
+        assert sqlite_db.row("SELECT public_name <> 'Other' FROM account") == (1,)
+    other.close()
+    assert sqlite_db.row("SELECT public_name FROM account") == ("Other",)

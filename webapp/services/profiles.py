@@ -62,21 +62,23 @@ def view_opened(opened: OpenProfile) -> ProfileView:
 
     # The same eight statements for everybody; what is hidden is asked of nobody.
     work = [(member.id, _work_names(gate, bits)) for member, bits in opened.work]
-    own, *blocks = store.load_values(db, opened.face.id, opened.names(store.COLUMNS), activity, work)
-    sums = totals_store.load_sums(db, group.ids if stats or kudos else NOBODY, shown_ids, stats, kudos)
     metrics = totals.ladder_metrics(manager, stats, kudos) if badges else ()
-    crossed = totals_store.load_crossings(db, shown_ids if metrics else NOBODY, None if stats and kudos else metrics)
     kinds = [kind for kind, section in held.SECTION_OF.items() if opened.shows(section)]
-    items = held.unions(totals_store.load_held(
-        db, shown_ids if kinds else NOBODY, kinds, held.untold(ctx, opened.shows)
-    ))
     active_ids = shown_ids if activity else NOBODY
-    without = hidden_kinds(opened.shows)
-    days = activity_store.load_days(db, active_ids, heatmap.first_day(now), now // heatmap.DAY, without)
-    map_ = heatmap.heatmap(days, now)
-    recent = row_views(activity_store.load_rows(db, active_ids, RECENT, without=without))
-    notes = opened.notes()
+    without, untold = hidden_kinds(opened.shows), held.untold(ctx, opened.shows)
+    first, last = heatmap.first_day(now), now // heatmap.DAY
+    with db.snapshot():
+        own, *blocks = store.load_values(db, opened.face.id, opened.names(store.COLUMNS), activity, work)
+        sums = totals_store.load_sums(db, group.ids if stats or kudos else NOBODY, shown_ids, stats, kudos)
+        crossed = totals_store.load_crossings(
+            db, shown_ids if metrics else NOBODY, None if stats and kudos else metrics
+        )
+        found = totals_store.load_held(db, shown_ids if kinds else NOBODY, kinds, untold)
+        days = activity_store.load_days(db, active_ids, first, last, without)
+        rows = activity_store.load_rows(db, active_ids, RECENT, without=without)
+        notes = opened.notes()
 
+    items, map_, recent = held.unions(found), heatmap.heatmap(days, now), row_views(rows)
     handle = opened.face.handle
     amounts = totals.totals_of(sums, manager)
     shelves = totals.shelves(manager, metrics, amounts, crossed)
