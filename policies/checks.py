@@ -45,3 +45,17 @@ def claims(answer: Any) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise Nonsense("plain JSON values were expected") from error
     return found
+
+
+def amount(answer: Any) -> int:
+    """The value of a metric. Errors: Nonsense."""
+    if type(answer) is not int or not 0 <= answer < 2**62:
+        raise Nonsense("a whole number, 0 or more, was expected")
+    return answer
+
+
+def truth(answer: Any) -> bool:
+    """What a predicate says. Errors: Nonsense."""
+    if type(answer) is not bool:
+        raise Nonsense("True or False was expected")
+    return answer

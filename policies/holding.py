@@ -41,10 +41,20 @@ def is_anchor(subject: Subject) -> bool:
 def fold(gate: Gate, subject: Subject) -> Settings:
     """Move the base line to now. Changes nothing that is seen, but an undo or an unlink no longer reaches behind it.
 
-    Part of every act of the owner, also of an edit of a value.
+    Part of every act of the owner, also of an edit of a value. What only the running process hides, for a plugin that
+    is ill or out for its overruns, is no history and is not written down.
     """
+    return _fold(subject, gate.version, gate.timeline(subject.domain_id).lasting(subject.settings.base_version))
+
+
+def _fold_all(gate: Gate, subject: Subject) -> Settings:
+    """The same, and what the process hides is held too: for acts that put what an account shows elsewhere."""
+    return _fold(subject, gate.version, gate.timeline(subject.domain_id).at(subject.settings.base_version))
+
+
+def _fold(subject: Subject, version: int, since: tuple[int, int, bool]) -> Settings:
     settings = subject.settings
-    since_anyone, since_org, same = gate.timeline(subject.domain_id).at(settings.base_version)
+    since_anyone, since_org, same = since
     cap_anyone, cap_org, private = settings.cap_anyone, settings.cap_org, settings.private
     if is_anchor(subject):
         cap_anyone &= subject.held_anyone
@@ -56,7 +66,7 @@ def fold(gate: Gate, subject: Subject) -> Settings:
     cap_anyone &= since_anyone | settings.chosen
     return replace(
         settings,
-        base_version=gate.version,
+        base_version=version,
         cap_anyone=cap_anyone & cap_org & ALL,
         cap_org=cap_org & ALL,
         private=private,
@@ -87,14 +97,22 @@ def clear(gate: Gate, subject: Subject, field: str) -> Settings:
         raise Refused("rule_not_wider_than_lock", "This field's level is set for you.")
     one = 1 << gate.bit[field]
     settings = fold(gate, subject)
+    open_anyone, open_org = begin(gate, subject.domain_id)      # what is closed now, the page said would not show
     return replace(
         settings,
         chosen=settings.chosen & ~one,
         chosen_anyone=settings.chosen_anyone & ~one,
         chosen_org=settings.chosen_org & ~one,
-        cap_anyone=settings.cap_anyone | one,
-        cap_org=settings.cap_org | one,
+        cap_anyone=settings.cap_anyone & ~one | one & open_anyone,
+        cap_org=settings.cap_org & ~one | one & open_org,
     )
+
+
+def begin(gate: Gate, domain_id: int | None) -> tuple[int, int]:
+    """(cap_anyone, cap_org) of an account made now: what only the running process hides of it is held, so that a plugin
+    that comes back shows nothing that its owner never saw shown."""
+    closed_anyone, closed_org = gate.timeline(domain_id).closed
+    return ALL & ~(closed_anyone | closed_org), ALL & ~closed_org
 
 
 def accept(gate: Gate, subject: Subject, levels: Mapping[str, Level]) -> Settings:
@@ -114,7 +132,7 @@ def accept(gate: Gate, subject: Subject, levels: Mapping[str, Level]) -> Setting
 
 def cap(gate: Gate, subject: Subject, anyone: int, org: int) -> Settings:
     """Hold back everything outside the two masks, choices too, until the owner acts on the field."""
-    settings = fold(gate, subject)
+    settings = _fold_all(gate, subject)
     return replace(
         settings, cap_anyone=settings.cap_anyone & anyone & ALL, cap_org=settings.cap_org & (org | anyone) & ALL
     )
@@ -130,7 +148,7 @@ def set_private(gate: Gate, subject: Subject, private: bool, keep_name: bool = T
 
 def change_domain(gate: Gate, subject: Subject, domain_id: int | None) -> Settings:
     """The owner's e-mail moves to another domain; write `domain_id` with it. New colleagues see what Anyone saw."""
-    settings = fold(gate, subject)
+    settings = _fold_all(gate, subject)
     before, after = gate.organization(subject.domain_id), gate.organization(domain_id)
     if after is None or after != before:
         anyone, _ = gate.both(subject)
@@ -190,7 +208,7 @@ def make_primary(gate: Gate, primary: Subject, target: Subject) -> MadePrimary:
             "This account is not shown as part of the profile.",
             "Show it as part of the profile first, then make it the primary.",
         )
-    return MadePrimary(fold(gate, primary), _part(gate, primary, target))
+    return MadePrimary(_fold_all(gate, primary), _part(gate, primary, target))
 
 
 def set_silent(

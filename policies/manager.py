@@ -11,6 +11,7 @@ import copy
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -172,7 +173,7 @@ class PolicyManager:
         for plugin, metric in self.tables.metrics:
             if all(name in totals for name in metric.needs):
                 given = {name: totals[name] for name in metric.needs}
-                value = self.isolation.ask(plugin, f"metric {metric.name}", "metric", _amount, metric.of, given)
+                value = self.isolation.ask(plugin, f"metric {metric.name}", "metric", checks.amount, metric.of, given)
                 if value is not FAILED:
                     totals[metric.name] = value
         return totals
@@ -192,7 +193,7 @@ class PolicyManager:
     def meets(self, key: str, facts: Facts) -> bool | None:
         """Whether the facts meet a badge rule with a predicate; None where the plugin failed."""
         plugin, rule = next(found for found in self.tables.badge_rules if found[1].key == key)
-        answer = self.isolation.ask(plugin, f"badge rule {key}", "rule", _truth, rule.meets or _never, facts)
+        answer = self.isolation.ask(plugin, f"badge rule {key}", "rule", checks.truth, rule.meets or _never, facts)
         return None if answer is FAILED else answer
 
     def receive(self, source: SourceInfo, body: bytes, headers: Mapping[str, str], secret: str) -> list[Told] | None:
@@ -241,23 +242,42 @@ class PolicyManager:
             raise ConfigError("Two fields share a bit, or there are more than 63 fields.")
         fields = tuple(f for f in self.fields if f.name in bit)
         failed: list[str] = []
+        defaults, fixed = self._cells(fields, bit, failed)
+        keeps = sum(1 << bit[name] for name in self.tables.keeps if name in bit)
+        base = Base(
+            fields, bit, defaults, fixed, keeps, tuple(self._guarded(bit)), tuple(self._name_rules()),
+            failed=failed[0] if failed else "",
+        )  # fmt: skip
+        opens = self.standing.closed & self.may_widen
+        if not any(plugin in opens for plugin, _ in self._all("default_cell")):
+            return base
+        defaults, fixed = self._cells(fields, bit, failed, opens)
+        return replace(base, might=replace(base, defaults=defaults, fixed=fixed))
+
+    def with_closed(self) -> PolicyManager:
+        """The same with those that are out for their overruns asked again: their absence must not be recorded."""
+        standing = self.standing
+        if not standing.closed:
+            return self
+        return self.standing_at(replace(standing, on=standing.on | standing.closed, closed=frozenset()))
+
+    # inside
+
+    def _cells(
+        self, fields: Iterable[Field], bit: Mapping[str, int], failed: list[str], opens: Collection[str] = ()
+    ) -> tuple[dict[Kind, Cells], dict[Kind, Cells]]:
+        """The default and the fixed cells. `opens`: plugins that are not asked and taken to show all they may."""
         defaults, fixed = {}, {}
         for kind in Kind:
             cells, locks = Cells(), Cells()
             for f in fields:
-                level = self._cell("default_cell", kind, f.name, Level.ANYONE, failed) or Level.ONLY_YOU
+                level = self._cell("default_cell", kind, f.name, Level.ANYONE, failed, opens) or Level.ONLY_YOU
                 cells = cells.put(bit[f.name], level)
                 lock = self._cell("fixed_cell", kind, f.name, level, failed)
                 if lock is not None:
                     locks = locks.put(bit[f.name], lock)
             defaults[kind], fixed[kind] = cells, locks
-        keeps = sum(1 << bit[name] for name in self.tables.keeps if name in bit)
-        return Base(
-            fields, bit, defaults, fixed, keeps, tuple(self._guarded(bit)), tuple(self._name_rules()),
-            failed=failed[0] if failed else "",
-        )  # fmt: skip
-
-    # inside
+        return defaults, fixed
 
     def _all(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         """(plugin name, function) of every implementation, in load order."""
@@ -273,11 +293,13 @@ class PolicyManager:
         """Those that are on."""
         return ((plugin, call) for plugin, call in self._all(hook) if plugin not in self.off)
 
-    def _cell(self, hook: str, kind: Kind, name: str, ceiling: Level, failed: list[str]) -> Level | None:
+    def _cell(
+        self, hook: str, kind: Kind, name: str, ceiling: Level, failed: list[str], opens: Collection[str] = ()
+    ) -> Level | None:
         """The level the plugins agree on: the narrowest. Only a listed plugin, or the field's own, goes above the
         built-in answer (`ceiling` for a fixed cell is the cell's default). Who fails is told in `failed`."""
         base: Level | None = None
-        trusted: list[Level] = []
+        trusted = [Level.ANYONE] if opens else []
         others: list[Level] = []
         for plugin, call in self._each(hook):
             level = self.isolation.ask(
@@ -361,18 +383,6 @@ def _level(answer: Any) -> Level | None:
     if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer <= 2:
         raise Nonsense("a Level was expected")
     return Level(answer)
-
-
-def _amount(answer: Any) -> int:
-    if type(answer) is not int or not 0 <= answer < 2**62:
-        raise Nonsense("a whole number, 0 or more, was expected")
-    return answer
-
-
-def _truth(answer: Any) -> bool:
-    if type(answer) is not bool:
-        raise Nonsense("True or False was expected")
-    return answer
 
 
 def _never(facts: Facts) -> bool:

@@ -61,7 +61,8 @@ class Base:
     `bit` holds the fields that have a bit; `defaults` sets every one of them, `fixed` the ones locked by code.
     `keeps`: bits that stay of a private profile; `vetoes`: (name, question -> bits to hide), which never raise, as
     little as `names`, the rules how a name is shown. `failed`: which plugin failed first when it was asked for a cell,
-    in words; nothing of such a base is recorded.
+    in words; nothing of such a base is recorded. `might`: where a plugin that opens more is out for its overruns, the
+    most that the cells could show if it were asked.
     """
 
     fields: tuple[Field, ...]
@@ -72,6 +73,7 @@ class Base:
     vetoes: tuple[tuple[str, Callable[[Question], int]], ...] = ()
     names: tuple[Callable[[str | None, str], str | None], ...] = ()
     failed: str = ""
+    might: Base | None = None
 
     @property
     def known(self) -> int:
@@ -149,12 +151,13 @@ def narrowing(base: Base, log: Sequence[PolicyChange]) -> list[tuple[str, int, i
     """The rows that leave a trace of what the plugins of this process show less of than the log holds, and of nothing
     else: so taking such a plugin away widens nothing, even if nobody ran `vitrine migrate` in between (D19).
 
-    Fields that the process does not know keep what is recorded. Processes with different plugins come to the same.
+    Fields that the process does not know keep what is recorded. Processes with different plugins come to the same. A
+    plugin that is out for its overruns leaves no trace of its absence.
     """
     recorded = _recorded(log)
     if not recorded or base.failed:
         return []
-    known, said = base.known, base_rows(base)
+    known, said = base.known, base_rows(base.might or base)
     rows: dict[tuple[str, int], int] = {}
     for kind in Kind:
         for level in (2, 1):
@@ -261,10 +264,10 @@ class Timeline:
     entries, a part, for each number of cuts at or before the base line.
     """
 
-    __slots__ = ("_base", "_last", "_log", "_parts", "_recorded", "_version", "cur", "cuts")
+    __slots__ = ("_log", "_parts", "_recorded", "_version", "closed", "cur", "cuts")
 
     def __init__(self, base: Base, log: Sequence[PolicyChange], version: int, domain_id: int | None) -> None:
-        self._base, self._version = base, version
+        self._version = version
         self._log = _relevant(log, domain_id)
         first: dict[tuple[str, int], int] = {}
         for change in self._log:
@@ -274,14 +277,19 @@ class Timeline:
         undone = {change.value for change in self._log if change.op == "undo"}
         self.cuts = [change.version for change in self._log if change.version in undone]
         self._parts: dict[int, tuple[list[int], list[int], list[int], list[bool]]] = {}
-        self.cur = self._entries(len(self.cuts))[-1]
-        versions, anyone, org, same = self._part(len(self.cuts))
-        self._last = (versions[-1], anyone[-1], org[-1], same[-1])
+        entries, state = self._entries(len(self.cuts))
+        recorded = entries[-1]
+        self.cur = recorded.cut(state.snap(version, base_rows(base)), base.known)
+        #: Bits for Anyone and for the organization that the log shows and the running process does not.
+        self.closed = recorded.anyone & ~self.cur.anyone, recorded.org & ~self.cur.org
 
     def at(self, base_version: int) -> tuple[int, int, bool]:
         """(AND of Anyone, AND of Organization, whether the organization never changed) since `base_version`."""
-        if base_version >= self._last[0]:
-            return self._last[1:]
+        anyone, org, same = self.lasting(base_version)
+        return anyone & self.cur.anyone, org & self.cur.org, same
+
+    def lasting(self, base_version: int) -> tuple[int, int, bool]:
+        """The same by the log alone: a plugin that is ill, late or not there in the running process hides nothing."""
         versions, anyone, org, same = self._part(bisect_right(self.cuts, base_version))
         index = bisect_right(versions, base_version) - 1
         return anyone[index], org[index], same[index]
@@ -301,10 +309,10 @@ class Timeline:
     def _part(self, index: int) -> tuple[list[int], list[int], list[int], list[bool]]:
         part = self._parts.get(index)
         if part is None:
-            part = self._parts[index] = _suffixes(self._entries(index))
+            part = self._parts[index] = _suffixes(self._entries(index)[0])
         return part
 
-    def _entries(self, index: int) -> list[Entry]:
+    def _entries(self, index: int) -> tuple[list[Entry], _State]:
         """What accounts with `index` cuts at or before their base line lived through since the last of those cuts."""
         start = self.cuts[index - 1] if index else 0
         omitted = set(self.cuts[index:])
@@ -321,9 +329,8 @@ class Timeline:
             whole = not (change.op == "base" and change.bit)
             if change.version >= start and whole and (state.is_ruled_by(change) or not entries):
                 _append(entries, state.snap(change.version))
-        recorded = state.snap(self._version)
-        entries.append(recorded.cut(state.snap(self._version, base_rows(self._base)), self._base.known))
-        return entries
+        entries.append(state.snap(self._version))
+        return entries, state
 
 
 def _relevant(log: Sequence[PolicyChange], domain_id: int | None) -> list[PolicyChange]:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from policies.errors import Refused
 from policies.terms import Kind, Level, Viewer
-from policies.timeline import Base
+from policies.timeline import Base, Cells
 from tests.policies.world import (
     A_ORG,
     B_ORG,
@@ -65,6 +65,8 @@ class NeverWidens(RuleBasedStateMachine):
         self.since_own: Seen = {name: set(seen) for name, seen in self.now.items()}
         self.undone_since_link: dict[int, bool] = {}
         self.before_link: dict[int, Seen] = {}
+        # Seen since just before a plugin fell out; empty while none is.
+        self.since_out: Seen = {name: set() for name in VIEWERS}
 
     # looking
 
@@ -90,6 +92,8 @@ class NeverWidens(RuleBasedStateMachine):
         for name, seen in self.now.items():
             self.since_source[name] |= seen
             self.since_own[name] |= seen
+            if self.world.closing is not None:
+                self.since_out[name] |= seen
         for row in self.world.rows.values():
             settings, hold = row.settings, row.hold
             assert not settings.cap_anyone & ~settings.cap_org
@@ -159,11 +163,17 @@ class NeverWidens(RuleBasedStateMachine):
 
     @rule(scope=scopes, bit=bits, level=maybe_levels)
     def cell(self, scope: str, bit: int, level: Level | None) -> None:
-        self.step(lambda: self.world.add("cell", scope, bit, level))
+        self._administer(lambda: self.world.add("cell", scope, bit, level), nothing)
 
     @rule(scope=scopes, bit=bits, level=maybe_levels)
     def lock(self, scope: str, bit: int, level: Level | None) -> None:
-        self.step(lambda: self.world.add("lock", scope, bit, level), self.own_choice)
+        self._administer(lambda: self.world.add("lock", scope, bit, level), self.own_choice)
+
+    def _administer(self, event: Callable[[], None], allow: Allowed) -> None:
+        """An admin's word stands above the plugins': it shows again what is closed only because one is out."""
+        out = self.world.closing is not None
+        allowed: Allowed = lambda atom, viewer: allow(atom, viewer) or self.was_closed(atom, viewer)  # noqa: E731
+        self.step(event, allowed, FIXED if out else None)
 
     @rule(domain=st.sampled_from([A_ORG, B_ORG]), organization=st.sampled_from([None, X, Y]))
     def flip(self, domain: int, organization: int | None) -> None:
@@ -172,7 +182,8 @@ class NeverWidens(RuleBasedStateMachine):
     def _flip(self, event: Callable[[], None], allow: Allowed | None = None) -> None:
         """A domain changes hands; a linked personal account that turns managed becomes silent (D6)."""
         was = {row.id for row in self.world.rows.values() if self.world.is_managed(row)}
-        self.step(event, allow or self.own_choice, FIXED)
+        allowed = allow or self.own_choice
+        self.step(event, lambda atom, viewer: allowed(atom, viewer) or self.was_closed(atom, viewer), FIXED)
         for row in list(self.world.rows.values()):
             if row.primary and not row.silent and row.id not in was and self.world.is_managed(row):
                 self._silent(row, True)
@@ -199,8 +210,46 @@ class NeverWidens(RuleBasedStateMachine):
         if change.op == "domain":
             self._flip(lambda: self.world.undo(change), back)
         else:
-            self.step(lambda: self.world.undo(change), back)
+            self._administer(lambda: self.world.undo(change), back)
 
+    def was_closed(self, atom: Atom, viewer: str) -> bool:
+        """What that viewer saw just before a plugin fell out, or since; or before, if its owner did not act since."""
+        if self.world.closing is None and not any(self.since_out.values()):
+            return False
+        if atom[0] == "page":
+            atom = ("page", self.source(atom).id, atom[2])
+        same = {atom, ("sec", *atom[1:])} if atom[0] == "sum" else {atom}
+        return bool(same & (self.since_out[viewer] | self.since_source[viewer])) or self.own_choice(atom, viewer)
+
+    @precondition(lambda self: self.world.closing is None)
+    @rule(kind=st.sampled_from(list(Kind)), cells=st.integers(0, KNOWN), fixed=st.booleans())
+    def fall_out(self, kind: Kind, cells: int, fixed: bool) -> None:
+        """A plugin fails or overruns: the cells it was asked about are closed in the running process."""
+        base, shut = self.world.base, Cells(cells & self.world.base.known)
+        closed = replace(base, defaults={**base.defaults, kind: shut.over(base.defaults[kind])})
+        if fixed:
+            closed = replace(closed, fixed={**base.fixed, kind: base.fixed[kind].lower(shut)})
+        self.since_out = {name: set(seen) for name, seen in self.now.items()}
+        self.step(lambda: self.world.close(closed))
+
+    @precondition(lambda self: self.world.closing is not None)
+    @rule()
+    def come_back(self) -> None:
+        """It is well again, with nothing recorded in between."""
+        self.step(lambda: self.world.close(None), self.was_closed, FIXED)
+        self.since_out = {name: set() for name in VIEWERS}
+
+    @precondition(lambda self: self.world.closing is None)
+    @rule(kind=st.sampled_from(list(Kind)), cells=st.integers(0, KNOWN), index=who)
+    def fall_out_for_a_moment(self, kind: Kind, cells: int, index: int) -> None:
+        """The other way round: it leaves no trace, although an owner edits something meanwhile."""
+        before = {name: set(seen) for name, seen in self.now.items()}
+        self.fall_out(kind, cells, False)
+        self.edit(index)
+        self.come_back()
+        assert self.now == before
+
+    @precondition(lambda self: self.world.closing is None)
     @rule(kind=st.sampled_from(list(Kind)), bit=bits, level=levels, fix=st.booleans(), lift=st.booleans())
     def plugins(self, kind: Kind, bit: int, level: Level, fix: bool, lift: bool) -> None:
         """A plugin comes, goes or changes its mind: first a worker meets it, then `vitrine migrate` records it."""

@@ -269,6 +269,16 @@ def an_unknown_field_counts_as_shown_in_the_past(patch: pytest.MonkeyPatch) -> N
     patch.setattr(timeline, "base_rows", lambda base: {**rows_of(base), ("known", 0): ALL})
 
 
+@fault
+def an_account_made_while_a_plugin_is_out_is_not_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(holding, "begin", lambda gate, domain: (ALL, ALL))
+
+
+@fault
+def an_address_moves_without_what_is_closed_now(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(holding, "_fold_all", fold)
+
+
 QUICK = (
     "only_the_present_default_counts",
     "a_link_holds_no_section_back",

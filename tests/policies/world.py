@@ -73,6 +73,7 @@ class World:
 
     def __init__(self) -> None:
         self.base = plain_base()
+        self.closing: Base | None = None
         self.log: list[PolicyChange] = []
         self.version = 1
         self.rows: dict[int, Row] = {}
@@ -81,7 +82,7 @@ class World:
     # policy
 
     def _gate(self) -> Gate:
-        return Gate(self.base, self.log, self.version)
+        return Gate(self.closing or self.base, self.log, self.version)
 
     def add(
         self, op: str, scope: str, bit: int | None = None, level: int | None = None, value: int | None = None
@@ -101,6 +102,11 @@ class World:
         self.base = base
         self.gate = self._gate()
 
+    def close(self, base: Base | None) -> None:
+        """A plugin is ill or out for its overruns, and well again: what the process compiles, and nothing recorded."""
+        self.closing = base
+        self.gate = self._gate()
+
     def undo(self, change: PolicyChange) -> None:
         self.add("undo", "", value=change.version)
         index = self.log.index(change)
@@ -110,7 +116,8 @@ class World:
     # accounts
 
     def create(self, domain: int | None) -> Row:
-        row = Row(len(self.rows) + 1, domain, Settings(self.version))
+        anyone, org = holding.begin(self.gate, domain)
+        row = Row(len(self.rows) + 1, domain, Settings(self.version, cap_anyone=anyone, cap_org=org))
         self.rows[row.id] = row
         return row
 

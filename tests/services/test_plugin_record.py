@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from policies import holding
 from policies.errors import Refused
-from policies.terms import Field, Kind
+from policies.extending import Facts
+from policies.isolation import OVERRUNS
+from policies.sections import Text
+from policies.terms import ANONYMOUS, Field, Kind, Level, Viewer
 from tests.conftest import NOW
-from tests.factories import make_account
+from tests.factories import link, make_account
 from tests.plugged import Clock, plug, plugin
 from tests.services.test_plugins import admin, facts_of, narrow, seen, veto
 from webapp.ops.doctor import examine
-from webapp.services import plugins
+from webapp.services import editing, emails, plugins, signup
 from webapp.services.context import Context
+from webapp.store.profiles import load_group_of
 
 REFUSED = "defaults were not recorded, because plugin mine failed: default_cell of personal location"
 
@@ -78,7 +83,7 @@ def test_the_doctor_names_the_plugin_that_fails_and_does_not_send_to_migrate(ctx
     site.leaves_trace = False
     found = [line for line in examine(site) if "plugin" in line]
     assert len(found) == 1
-    assert found[0].startswith("I10 plugin mine failed: default_cell of personal location raised KeyError in ")
+    assert found[0].startswith(f"I10 The {REFUSED} raised KeyError in ")
     assert "migrate" not in found[0]
 
 
@@ -87,3 +92,126 @@ def test_a_veto_about_an_unknown_field_keeps_no_default_from_being_recorded(ctx)
     make_account(ctx.db)
     plug(ctx, ("mine", wrong), ("narrow", plugin(default_cell=narrow)))
     assert facts_of(plug(ctx)) == {}
+
+
+@pytest.mark.parametrize("act", ["edit", "choose", "link"])
+def test_an_owners_act_writes_nothing_down_of_what_a_failing_plugin_hides(ctx, act):
+    """What is closed only at run time is no history: it shows again, but what the owner hid by that very act."""
+    sally = make_account(ctx.db, location="Lisbon", bio="Words")
+    site = plug(ctx, ("mine", ill("raises", Clock())), record=False)
+    site.leaves_trace = False
+    if act == "link":
+        link(site.db, make_account(site.db, "other"), sally)
+    row = editing.stand(site, Viewer(sally, sally), sally)
+    subject = row.subject
+    settings = holding.choose(row.gate, subject, "bio", Level.ONLY_YOU) if act == "choose" else (
+        holding.fold(row.gate, subject))
+    ctx.db.execute(
+        "UPDATE account SET base_version = ?, chosen = ?, chosen_anyone = ?, chosen_org = ?, cap_anyone = ?,"
+        " cap_org = ? WHERE id = ?",
+        (settings.base_version, settings.chosen, settings.chosen_anyone, settings.chosen_org, settings.cap_anyone,
+         settings.cap_org, sally),
+    )  # fmt: skip
+    assert facts_of(site) == {}
+    well = plug(ctx, ("mine", plugin()))
+    assert facts_of(well) == {"location": "Lisbon"}
+    assert seen(well).bio == (None if act == "choose" else "Words")
+
+
+# A plugin that is out for its overruns --------------------------------------------------------------------------------
+
+
+def opener(clock: Clock, slow: list[bool]):
+    """It opens the e-mail address of everybody and narrows nothing; its section is slow."""
+    def section_data(field: str, facts: Facts) -> Text:
+        clock.at += 9 * slow[0]
+        return Text("Boots")
+
+    return plugin(
+        register_fields=lambda: (Field("shoes", "Shoes", section=True),),
+        default_cell=lambda kind, field: Level.ANYONE if field in {"email", "shoes"} else None,
+        section_data=section_data,
+    )
+
+
+@pytest.fixture
+def opened(ctx):
+    """A site whose plugin opens, with sally made under it, and what makes it slow."""
+    clock, slow = Clock(), [False]
+    site = plug(ctx, ("mine", opener(clock, slow)), ("other", plugin()), may_widen=["mine"], clock=clock)
+    make_account(ctx.db, email="sally@example.org", location="Lisbon", base_version=ctx.db.policy_version())
+    return site, slow
+
+
+def shown_of(site: Context, handle: str = "sally") -> set[str]:
+    """Which of two fields Anyone sees."""
+    gate = site.gate()
+    account = site.db.row("SELECT id FROM account WHERE handle = ?", (handle,))[0]
+    mask = gate.mask(ANONYMOUS, load_group_of(site.db, account).subject(load_group_of(site.db, account).asked))
+    return {name for name in ("location", "email") if mask >> gate.bit[name] & 1}
+
+
+def overrun(site: Context, slow: list[bool]) -> None:
+    slow[0] = True
+    for number in range(OVERRUNS):
+        seen(site)
+        plugins.flush(site, NOW + number)
+    slow[0] = False
+    assert plugins.find(site, "mine", {}).state == "closed"
+
+
+def test_d19_an_overrun_records_nothing_and_on_again_shows_what_was_shown(opened):
+    site, slow = opened
+    before, shown = log_of(site), shown_of(site)
+    assert shown == {"location", "email"}
+    overrun(site, slow)
+    assert shown_of(site) == {"location"}, "its defaults are closed while it is out"
+    assert seen(site).extras == ()
+    assert log_of(site) == before
+    session = admin(site)
+    made_meanwhile(site)
+    assert plugins.rehearse(site, "mine", True).members == 2    # sally and the admin
+    plugins.switch(site, session, "mine", True, NOW)
+    assert shown_of(site) == shown
+    assert [extra.field for extra in seen(site).extras] == ["shoes"]
+    assert log_of(site) == before
+    assert shown_of(site, "newer") == {"location"}, "what its owner never saw shown waits for them (D19)"
+
+
+def made_meanwhile(site: Context) -> None:
+    """Somebody who signs up now."""
+    with site.db.transaction():
+        signup.create_account(
+            site, NOW, emails.parse("newer@example.org"), handle="newer", name="", password_hash="", terms=""
+        )
+
+
+def test_d19_while_one_is_out_neither_migrate_nor_another_switch_records_its_absence(opened):
+    site, slow = opened
+    overrun(site, slow)
+    before, session = log_of(site), admin(site)
+    plugins.record(site, NOW)
+    plugins.switch(site, session, "other", False, NOW)
+    assert [line for line in examine(site) if line.startswith("I10 ")] == []
+    assert log_of(site) == before
+    plugins.switch(site, session, "mine", True, NOW)
+    assert shown_of(site) == {"location", "email"}
+
+
+def test_d19_what_another_plugin_narrows_meanwhile_leaves_its_trace_all_the_same(opened):
+    site, slow = opened
+    overrun(site, slow)
+    both = [("mine", opener(Clock(), [False])), ("narrow", plugin(default_cell=narrow))]
+    assert shown_of(plug(site, *both, may_widen=["mine"], record=False)) == set()
+    session = admin(site)
+    plugins.switch(site, session, "mine", True, NOW)
+    assert shown_of(site) == {"email"}, "the location is held, the address is not"
+
+
+def test_off_for_good_after_an_overrun_is_recorded_as_any_switch_is(opened):
+    site, slow = opened
+    overrun(site, slow)
+    before = log_of(site)
+    plugins.switch(site, admin(site), "mine", False, NOW)
+    assert len(log_of(site)) > len(before)
+    assert shown_of(site) == {"location"}

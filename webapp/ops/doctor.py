@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policies.badges import LADDER_METRICS
+from policies.errors import Refused
 from policies.predicate import visible_sql
 from policies.terms import ANONYMOUS
 from webapp.services import people_index, plugins, repair
@@ -77,17 +78,18 @@ def _milestones(ctx: Context) -> Iterator[str]:
 def _rules(ctx: Context) -> Iterator[str]:
     """I10: every field has its bit, and the defaults in force are those on record."""
     bits = policy.load_field_bits(ctx.db)
-    base = ctx.gate().base
+    ctx.gate()      # which plugins are on
     for field in ctx.manager.fields:
         if field.name not in bits:
             yield f"I10 field {field.name} has no bit and is hidden; run `vitrine migrate up`"
-    if base.failed:
-        yield f"I10 {base.failed}; what it was asked about is hidden, and no defaults are recorded until it is well"
-    elif plugins.unrecorded_rows(ctx, ctx.manager, bits, base):
-        yield (
-            "I10 the defaults of the plugins are not those on record; run `vitrine migrate up`, where the site's own"
-            " VITRINE_ variables are set"
-        )
+    try:
+        if plugins.unrecorded_rows(ctx, ctx.manager, bits):
+            yield (
+                "I10 the defaults of the plugins are not those on record; run `vitrine migrate up`, where the site's"
+                " own VITRINE_ variables are set"
+            )
+    except Refused as error:
+        yield f"I10 {error.problem} What it was asked about is hidden until it is well"
     known = sum(1 << bit for bit in bits.values())
     for account, chosen in invariants.count_breaches_of_choice(ctx.db, known):
         yield f"I10 account {account} has choices {chosen} for fields that never were"

@@ -65,7 +65,7 @@ def record(ctx: Context, now: int) -> list[str]:
         ctx.manager = manager = ctx.manager.standing_at(store.load_standing(ctx.db))
         before = policy.load_field_bits(ctx.db)
         bits = policy.add_field_bits(ctx.db, (field.name for field in manager.fields))
-        rows = unrecorded_rows(ctx, manager, bits, manager.compile(bits))
+        rows = unrecorded_rows(ctx, manager, bits)
         for scope, bit, level, mask in rows:
             policy.append_change(ctx.db, "base", scope, now, bit=bit, level=level, value=mask)
         rules = {
@@ -80,16 +80,20 @@ def record(ctx: Context, now: int) -> list[str]:
 
 
 def unrecorded_rows(
-    ctx: Context, manager: PolicyManager, bits: Mapping[str, int], base: Base
+    ctx: Context, manager: PolicyManager, bits: Mapping[str, int], base: Base | None = None
 ) -> list[tuple[str, int, int, int]]:
     """What `record` would write into the policy log; what is recorded of plugins that are off stays as it is.
 
-    Errors: Refused when a plugin failed as `base` was compiled.
+    One that is out for its overruns is asked all the same: its absence is nobody's will, and no part of the history.
+    `base`: what the manager compiled, where that is known. Errors: Refused when a plugin failed as it was asked.
     """
+    whole = manager.with_closed()
+    if base is None or whole is not manager:
+        base = whole.compile(bits)
     if base.failed:
         raise Refused("rule_defaults_are_whole", f"The defaults were not recorded, because {base.failed}.")
     log, _ = policy.load_log(ctx.db)
-    dormant = sum(1 << bits[name] for name in manager.tables.dormant if name in bits)
+    dormant = sum(1 << bits[name] for name in whole.tables.dormant if name in bits)
     return unrecorded(base, log, dormant)
 
 

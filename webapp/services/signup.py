@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policies import holding
 from policies.errors import Conflict, Invalid
 from policies.terms import State
 from webapp.services import emails, handles, mailer, passwords, people_index, texts, throttle, tokens
@@ -135,10 +136,12 @@ def create_account(
     The public name starts as the handle and is never empty. Errors: Invalid (`handle`) if it was ever used; Conflict if
     the address is another account's.
     """
+    domain_id = accounts.domain_id_of(ctx.db, address.domain)
+    cap_anyone, cap_org = holding.begin(ctx.gate(), domain_id)
     account_id = accounts.insert(
         ctx.db, now, public_id=tokens.new_public_id(), handle=handle, public_name=handle, full_name=name or None,
         email=address.email, email_key=address.key, email_verified_at=now,
-        domain_id=accounts.domain_id_of(ctx.db, address.domain), password_hash=password_hash,
+        domain_id=domain_id, cap_anyone=cap_anyone, cap_org=cap_org, password_hash=password_hash,
         state=State.ACTIVE.value, is_admin=is_admin, terms_version=terms, terms_at=now, member_since=now,
     )
     if account_id is None and accounts.find_by_email(ctx.db, address.key) is not None:
