@@ -12,6 +12,7 @@ from tests.api.bearers import make_app, make_token
 from tests.conftest import NOW
 from tests.factories import make_account
 from webapp.ops.twin import reset_limits
+from webapp.pages._limits import limiter
 from webapp.store.database import Database
 
 
@@ -117,6 +118,16 @@ def test_the_limit_is_that_of_the_environment(sqlite_ctx: Any, config: Any) -> N
     assert create_app(config, context=sqlite_ctx).config["API_READS_PER_MINUTE"] == config.api_reads == 6000
     made = create_app(replace(config, api_reads=7), context=sqlite_ctx)
     assert left(made.test_client().get("/api/v1/people")) == ("7", "6")
+
+
+def test_an_answer_is_not_lost_with_the_figures(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store of the counts goes away between counting and telling."""
+    def gone(*_: Any) -> Any:
+        raise ConnectionError
+
+    monkeypatch.setattr(limiter.limiter, "get_window_stats", gone)
+    answer = read(client)
+    assert (answer.status_code, left(answer)) == (200, (None, None))
 
 
 def test_counts_go_on_in_memory_while_redis_is_away(sqlite_ctx: Any, config: Any) -> None:

@@ -6,6 +6,7 @@ Counts in memory, or shared by REDIS_URL. Attempts at passwords and mails are co
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,6 +16,8 @@ from flask import Blueprint, Flask, Response, current_app, request
 from flask_limiter import Limiter
 
 from webapp.services.throttle import remote_key
+
+log = logging.getLogger("vitrine.limits")
 
 _READS = frozenset({"GET", "HEAD"})
 T = TypeVar("T")
@@ -80,11 +83,17 @@ def _reads() -> str:
 def _tell(response: Response) -> Response:
     """RateLimit-* on whatever was counted; Retry-After where it was too much. Seconds, both."""
     found = limiter.current_limit
-    if found is not None:
-        left = max(1, int(found.reset_at - time.time()))
+    if found is None:
+        return response
+    try:
+        remaining, seconds = found.remaining, max(1, int(found.reset_at - time.time()))
+    except Exception as error:      # the store went away since it counted: the answer matters more than the figures
+        log.warning("the figures of a limit cannot be read (%s)", type(error).__name__)
+        remaining, seconds = None, 60
+    if remaining is not None:
         response.headers["RateLimit-Limit"] = str(found.limit.amount)
-        response.headers["RateLimit-Remaining"] = str(found.remaining)
-        response.headers["RateLimit-Reset"] = str(left)
-        if found.breached:
-            response.headers["Retry-After"] = str(left)
+        response.headers["RateLimit-Remaining"] = str(remaining)
+        response.headers["RateLimit-Reset"] = str(seconds)
+    if found.breached:
+        response.headers["Retry-After"] = str(seconds)
     return response
