@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from flask import Flask
 
-from tests.api.flow import AppServer, question
+from tests.api.flow import VERIFIER, AppServer, question
 from tests.browser.helpers import Watch, open_page, violations
 from tests.conftest import NOW
 from tests.factories import make_organization
@@ -112,6 +112,40 @@ def test_a_member_who_allowed_before_and_logs_in_on_the_way_is_not_stuck(
     page.get_by_role("heading", name="Welcome back").wait_for()
     assert parse_qs(urlsplit(page.url).query)["error"] == ["access_denied"]
     assert watch.take() == []
+
+
+#: What a page of a public app does with its code: exchange, read, refresh, revoke; the statuses, or "stopped".
+SCRIPT = """async ([site, code, back, verifier]) => {
+    const post = (path, form) => fetch(site + path, {method: 'POST', body: new URLSearchParams(form)});
+    const stopped = () => ({status: 'stopped', json: () => ({})});
+    const made = await post('/oauth/token', {grant_type: 'authorization_code', code, redirect_uri: back,
+        code_verifier: verifier, client_id: 'client-pocket'}).catch(stopped);
+    const token = (await made.json()).access_token || 'none';
+    const me = await fetch(site + '/api/v1/me', {headers: {Authorization: 'Bearer ' + token}}).catch(stopped);
+    const told = await me.json();
+    const gone = await post('/oauth/revoke', {token, client_id: 'client-pocket'}).catch(stopped);
+    const after = await fetch(site + '/api/v1/me', {headers: {Authorization: 'Bearer ' + token}}).catch(stopped);
+    const page = await fetch(site + '/settings/apps', {credentials: 'include'}).catch(stopped);
+    return [made.status, me.status, told.displayName || '', gone.status, after.status, page.status];
+}"""
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+def test_t97_a_page_of_a_public_app_does_the_whole_flow_from_its_own_site(
+    app: Flask, live_server: str, browser: Any, sally: int, back: str, is_public: bool
+) -> None:
+    """And what comes of a secret no page reads, nor does any read the site's own pages with the member's cookie."""
+    ctx = app.extensions["vitrine"]
+    make_app(ctx.db, sally, "Pocket", redirect=back, public=is_public)
+    page = open_page(browser, app, live_server, sessions.start(ctx, sally, NOW))
+    page.goto(address(live_server, back, client_id="client-pocket"))
+    page.get_by_role("button", name="Allow Pocket").click()
+    page.get_by_role("heading", name="Welcome back").wait_for()
+    code = parse_qs(urlsplit(page.url).query)["code"][0]
+    did = page.evaluate(SCRIPT, [live_server, code, back, VERIFIER])
+    expected = [200, 200, "Sally", 200, 401, "stopped"]
+    assert did == (expected if is_public else ["stopped", 401, "", "stopped", 401, "stopped"])
+    page.context.close()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
