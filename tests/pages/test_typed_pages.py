@@ -50,7 +50,7 @@ def test_it_is_saved_and_shown_inert(sally):
 def test_what_is_too_long_comes_back_with_what_was_typed(sally, fragment):
     answer = sally.post(f"{PAGE}/more", PAGE, motto="x" * 31, story="Kept", fragment=fragment)
     assert answer.status_code == 422
-    assert "Your motto is a little long. Take out 1 character." in answer.text
+    assert "Your answer is a little long. Take out 1 character." in answer.text
     assert "x" * 31 in answer.text
     assert "Kept" in answer.text
     assert ("<html" in answer.text) is not fragment

@@ -60,5 +60,4 @@ def save_more(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int, t
 
 
 def _clean(one: Question, raw: str) -> str:
-    label = one.label[:1].lower() + one.label[1:]
-    return (texts.plain if one.is_long else texts.line)(one.name, raw, label, one.limit)
+    return (texts.plain if one.is_long else texts.line)(one.name, raw, "answer", one.limit)
