@@ -33,9 +33,11 @@ class Assembled(Response):
         return self.headers if self.status_code == 200 else super().get_wsgi_headers(environ)
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
-        """The body in one piece; nothing has to be closed after it."""
-        is_sent = environ["REQUEST_METHOD"] == "GET" and self.status_code == 200
-        return self.iter_encoded() if is_sent else ()
+        """The body in one piece; nothing has to be closed after it. A list: granian sends what is one at once, and
+        anything else piece by piece through a channel."""
+        if environ["REQUEST_METHOD"] != "GET" or self.status_code != 200:
+            return []
+        return self.response if isinstance(self.response, list) else list(self.iter_encoded())
 
     def give(self, body: bytes, encoding: str = "") -> None:
         """Set the body."""
