@@ -141,18 +141,26 @@ class Problem(BaseModel):
     errors: dict[str, str] | None = Field(None, description="Parameter to sentence.")
 
 
-class User(_Given):
-    """One account's own record, as the caller may see it."""
+class _Named(_Given):
+    """Who it is, by the names that the caller may see."""
 
     accountId: str = Field(description="Opaque, stable, never an e-mail address.")
     displayName: str = Field(description="Never empty.")
     avatarUrl: str | None = None
     fullName: str | None = None
+
+
+class _Employed(_Given):
     jobTitle: str | None = None
     department: str | None = None
     organization: str | None = None
     location: str | None = None
     timezone: str | None = None
+
+
+class User(_Employed, _Named):
+    """One account's own record, as the caller may see it."""
+
     email: str | None = None
     profileUrl: str | None = Field(None, description="The community profile that it is part of, where that is public.")
 
@@ -168,44 +176,36 @@ class Link(_Given):
     url: str
 
 
-class Work(_Given):
+class Work(_Employed):
     """Work details of an account in the caller's organization."""
 
     slug: str
     name: str
-    jobTitle: str | None = None
-    department: str | None = None
-    organization: str | None = None
-    location: str | None = None
-    timezone: str | None = None
 
 
-class Badge(_Given):
+class _Held(_Given):
+    id: str
+    url: str | None = None
+    source: str | None = None
+    at: str | None = None
+    until: str | None = None
+    retired: bool | None = None
+
+
+class Badge(_Held):
     """A milestone (with metric and value) or a badge given by a source (with a title)."""
 
-    id: str
     kind: Literal["milestone", "badge"]
     metric: str | None = None
     value: int | None = None
     title: str | None = None
-    url: str | None = None
-    source: str | None = None
-    at: str | None = None
-    until: str | None = None
-    retired: bool | None = None
 
 
-class HeldItem(_Given):
+class HeldItem(_Held):
     """A course, certification, designation or group."""
 
-    id: str
     kind: Literal["course", "certification", "designation", "group"]
     title: str
-    url: str | None = None
-    source: str | None = None
-    at: str | None = None
-    until: str | None = None
-    retired: bool | None = None
 
 
 class LevelReached(_Given):
@@ -214,20 +214,11 @@ class LevelReached(_Given):
     points: int
 
 
-class Profile(_Given):
+class Profile(_Employed, _Named):
     """A community profile, as the caller may see it: the primary's record, and what all its accounts did."""
 
     handle: str
-    accountId: str
-    displayName: str
-    avatarUrl: str | None = None
-    fullName: str | None = None
     bio: str | None = None
-    jobTitle: str | None = None
-    department: str | None = None
-    organization: str | None = None
-    location: str | None = None
-    timezone: str | None = None
     email: str | None = None
     memberSince: str | None = None
     totals: dict[str, int] | None = Field(None, description="Metric to total.")
