@@ -96,6 +96,17 @@ def see(ctx: Context, handle: str, viewer: Viewer | int = ANONYMOUS) -> ProfileV
     return view
 
 
+def opened(ctx: Context, handle: str) -> object:
+    """What anybody gets at the address of a handle."""
+    return profiles.view_profile(ctx, ANONYMOUS, handle, NOW)
+
+
+def state(ctx: Context, account_id: int) -> str:
+    row = ctx.db.row("SELECT state FROM account WHERE id = ?", (account_id,))
+    assert row is not None
+    return str(row[0])
+
+
 def look(ctx: Context, viewer: Viewer | int) -> Viewer:
     return viewer if isinstance(viewer, Viewer) else viewing.load_viewer(ctx, viewer)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from policies.errors import Invalid, NotFound, Refused
-from policies.terms import ANONYMOUS
 from tests.conftest import NOW
 from tests.services import linkers as by
 from tests.services import people
+from tests.services.people import opened, state
 from webapp.ops.doctor import examine
 from webapp.services import (
     accounts,
@@ -16,7 +16,6 @@ from webapp.services import (
     closing,
     linking,
     people_index,
-    profiles,
     recovery,
     sessions,
     totals,
@@ -28,16 +27,6 @@ from webapp.services.views import Moved
 from webapp.store import totals as totals_store
 
 REMOTE = "192.0.2.9"
-
-
-def state(ctx: Context, account_id: int) -> str:
-    row = ctx.db.row("SELECT state FROM account WHERE id = ?", (account_id,))
-    assert row is not None
-    return str(row[0])
-
-
-def opened(ctx: Context, handle: str) -> object:
-    return profiles.view_profile(ctx, ANONYMOUS, handle, NOW)
 
 
 def test_t17_a_deactivated_account_is_out_at_its_next_request_and_cannot_come_in(ctx: Context) -> None:

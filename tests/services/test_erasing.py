@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from policies.errors import Invalid, Refused
-from policies.terms import ANONYMOUS, Area, Event
 from policies.terms import ActivityKind as K
+from policies.terms import Area, Event
 from tests.conftest import NOW
 from tests.services import linkers as by
 from tests.services import people
+from tests.services.people import opened, state
 from webapp.ops.doctor import examine
 from webapp.services import (
     accounts,
@@ -22,7 +23,6 @@ from webapp.services import (
     ingest,
     linking,
     people_index,
-    profiles,
     recovery,
     returning,
     sessions,
@@ -46,16 +46,6 @@ ELSEWHERE = {
 }  # fmt: skip
 #: Admins' acts: who did what to the rules of the site stays known to its operators.
 ACTS = {("policy_change", "actor_id"), ("policy_step", "actor_id"), ("policy_step", "undone_by")}
-
-
-def state(ctx: Context, account_id: int) -> str:
-    row = ctx.db.row("SELECT state FROM account WHERE id = ?", (account_id,))
-    assert row is not None
-    return str(row[0])
-
-
-def opened(ctx: Context, handle: str) -> object:
-    return profiles.view_profile(ctx, ANONYMOUS, handle, NOW)
 
 
 def ask(ctx: Context, account_id: int, now: int = NOW) -> None:
