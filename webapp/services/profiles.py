@@ -73,7 +73,8 @@ def view_opened(opened: OpenProfile) -> ProfileView:
         crossed = totals_store.load_crossings(
             db, shown_ids if metrics else NOBODY, None if stats and kudos else metrics
         )
-        found = totals_store.load_held(db, shown_ids if kinds else NOBODY, kinds, untold)
+        every = None if len(kinds) == len(held.SECTION_OF) else kinds
+        found = totals_store.load_held(db, shown_ids if kinds else NOBODY, every, untold)
         days = activity_store.load_days(db, active_ids, first, last, without)
         rows = activity_store.load_rows(db, active_ids, RECENT, without=without)
         notes = opened.notes()

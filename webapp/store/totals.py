@@ -107,20 +107,20 @@ class Item(NamedTuple):
 
 @lru_cache(maxsize=512)
 def _held_sql(count: int, kinds: int, without: int) -> str:
-    but = f" AND h.item NOT IN ({marks(without)})" if without else ""
+    but = f" AND h.kind IN ({marks(kinds)})" if kinds else ""
+    but += f" AND h.item NOT IN ({marks(without)})" if without else ""
     return (
         "SELECT h.kind, h.item, h.at, h.title, h.url, h.until, h.retired, s.label FROM held h"
-        f" LEFT JOIN source s ON s.id = h.source_id WHERE h.account_id IN ({marks(count)})"
-        f" AND h.kind IN ({marks(kinds)}){but}"
+        f" LEFT JOIN source s ON s.id = h.source_id WHERE h.account_id IN ({marks(count)}){but}"
     )
 
 
-def load_held(db: Database, ids: Sequence[int], kinds: Sequence[str], without: Sequence[str]) -> list[Item]:
+def load_held(db: Database, ids: Sequence[int], kinds: Sequence[str] | None, without: Sequence[str]) -> list[Item]:
     """Every item of these kinds that these accounts hold, oldest first; one held twice stands twice. One statement.
 
-    `without`: items that are not read (services.held.untold).
+    `kinds`: no others are read; None: all. `without`: items that are not read (services.held.untold).
     """
-    names, ids = kinds or ("",), filled(ids)
+    names, ids = () if kinds is None else kinds or ("",), filled(ids)
     rows = db.rows(_held_sql(len(ids), len(names), len(without)), (*ids, *names, *without))
     rows.sort(key=_BY_DATE)
     return list(map(Item._make, rows))
