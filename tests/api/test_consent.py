@@ -11,7 +11,7 @@ from tests.api.flow import CHALLENGE, CLIENT, AppServer, Browser, came_back
 from tests.conftest import NOW
 from tests.factories import link, make_account, make_organization
 from tests.services.appmaker import BACK, give, make_app
-from tests.services.people import BIT, choose
+from tests.services.people import BIT, choose, set_columns
 from webapp.services import app_views, consent, grants, oauth, sessions, viewing, visibility
 from webapp.services.consent import Asked
 from webapp.store.policy import append_change
@@ -265,6 +265,12 @@ def test_t79_the_page_is_framed_by_nobody_and_posts_to_that_one_origin_besides(a
     assert "form-action 'self' https://questboard.example;" in policy
     for path in ("/settings/apps", "/settings/apps/new", "/login"):
         assert "form-action 'self';" in member.client.get(path).headers["Content-Security-Policy"]
+
+
+def test_a_link_is_shown_with_where_it_leads_as_the_app_gets_it(app, ctx, sally, questboard):
+    links = '[{"url": "https://notes.example/", "label": "Notes"}, {"url": "https://code.example/", "label": ""}]'
+    set_columns(ctx.db, sally, links=links)
+    assert "Notes (https://notes.example/), https://code.example/" in Browser(app, sally).ask().text
 
 
 @pytest.mark.parametrize(("uri", "source"), [

@@ -68,8 +68,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/people", "findPeople", "The directory",
               {200: schemas.People, 401: PROBLEM},
               (Parameter("q", f"What to look for, literally; {TEXT_LIMIT} characters of it count."),
-               Parameter("sort", "By name unless one of these is given. Whom it does not place comes last, by name.",
-                         schema={"type": "string", "enum": list(SORTS)}),
+               Parameter("sort", f"By name unless it is one of {', '.join(SORTS)}; anything else is no order. "
+                         "Whom it does not place comes last, by name."),
                Parameter("cursor", "nextCursor of the page before, of the same search in the same order."))),
     Operation("get", "/me", "readMe", "The member whose token this is",
               {200: schemas.User, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM},

@@ -270,7 +270,7 @@ def _words(values: Values, field: Field) -> str:
     if field.name == "avatar":
         return "Your picture"
     if field.name == "links":
-        return ", ".join(link.label or link.url for link in load_links(raw))
+        return ", ".join(f"{link.label} ({link.url})" if link.label else link.url for link in load_links(raw))
     text = ", ".join(json.loads(raw)) if field.name == "products" else " ".join(str(raw).split())
     return text if len(text) <= 120 else text[:119] + "…"
 
