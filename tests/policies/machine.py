@@ -31,6 +31,7 @@ from tests.policies.world import (
 )
 
 NAMES = list(BIT)
+KINDS = ("rec", "page", "sec", "sum")
 FIXED = [name for name in VIEWERS if VIEWERS[name][0] == "org"]
 names = st.sampled_from(NAMES)
 bits = st.sampled_from(list(BIT.values()))
@@ -277,6 +278,11 @@ class NeverWidens(RuleBasedStateMachine):
         ids = self.ids(row)
         self.step(event, lambda atom, _: bit is not None and atom[1] in ids and bool(bit >> atom[2] & 1))
         self.acted(row)
+        if bit is not None and self.world.closing is not None:
+            # What the owner said while a plugin is out shows at the latest when it is back.
+            said = {(kind, one, n) for kind in KINDS for one in ids for n in BIT.values() if bit >> n & 1}
+            for seen in self.since_out.values():
+                seen |= said
 
     @rule(index=who, name=names, level=levels)
     def choose(self, index: int, name: str, level: Level) -> None:
