@@ -21,7 +21,7 @@ from policies import badges, checks, hookspecs, registry
 from policies.builtin import BUILTIN
 from policies.errors import ConfigError
 from policies.extending import BadgeRule, Facts, Issuer, Metric, PublishedBadge, Standing, StatusList
-from policies.isolation import FAILED, Isolation, Nonsense, PluginErrors
+from policies.isolation import FAILED, Failed, Isolation, Nonsense, PluginErrors
 from policies.sections import SectionData, check_name, check_section
 from policies.terms import ALL, BadSignature, Field, Kind, Level, Question, Rung, SourceInfo, Told, Veto
 from policies.timeline import Base, Cells
@@ -254,6 +254,12 @@ class PolicyManager:
         defaults, fixed = self._cells(fields, bit, failed, opens)
         return replace(base, might=replace(base, defaults=defaults, fixed=fixed))
 
+    def openers(self, kind: Kind, field: str, level: Level) -> tuple[str, ...]:
+        """The plugins, not the built-in ones, that say of this field now that it shows so widely by default."""
+        answers = [(plugin, self._answer("default_cell", plugin, call, kind, field))
+                   for plugin, call in self._each("default_cell") if plugin not in BUILTIN_NAMES]
+        return tuple(plugin for plugin, said in answers if isinstance(said, Level) and said >= level)
+
     def with_closed(self) -> PolicyManager:
         """The same with those that are out for their overruns asked again: their absence must not be recorded."""
         standing = self.standing
@@ -293,6 +299,10 @@ class PolicyManager:
         """Those that are on."""
         return ((plugin, call) for plugin, call in self._all(hook) if plugin not in self.off)
 
+    def _answer(self, hook: str, plugin: str, call: Callable[..., Any], kind: Kind, name: str) -> Level | Failed | None:
+        asked = partial(call, kind=kind, field=name)
+        return self.isolation.ask(plugin, f"{hook} of {kind} {name}", "cell", _level, asked)
+
     def _cell(
         self, hook: str, kind: Kind, name: str, ceiling: Level, failed: list[str], opens: Collection[str] = ()
     ) -> Level | None:
@@ -302,17 +312,13 @@ class PolicyManager:
         trusted = [Level.ANYONE] if opens else []
         others: list[Level] = []
         for plugin, call in self._each(hook):
-            level = self.isolation.ask(
-                plugin, f"{hook} of {kind} {name}", "cell", _level, partial(call, kind=kind, field=name)
-            )
+            level = self._answer(hook, plugin, call, kind, name)
             if level is FAILED:
                 failed.append(f"plugin {plugin} failed: {self.errors[plugin].last}")
                 return Level.ONLY_YOU
-            if level is None:
-                continue
-            if plugin == self.tables.owner[name] or plugin in BUILTIN_NAMES:
+            if level is not None and (plugin == self.tables.owner[name] or plugin in BUILTIN_NAMES):
                 base = level if base is None else min(base, level)
-            else:
+            elif level is not None:
                 (trusted if plugin in self.may_widen else others).append(level)
         limit = ceiling if hook == "fixed_cell" else base if base is not None else Level.ONLY_YOU
         answers = [*trusted, *(min(level, limit) for level in others)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from policies.recorded import replay
 from policies.terms import Kind, Level, PolicyChange, Subject
 from policies.timeline import Base, base_rows
 from policies.visibility import Gate
@@ -53,7 +54,7 @@ class InForce:
     def __init__(self, base: Base, log: Sequence[PolicyChange]) -> None:
         self._base = base
         undone = {change.value for change in log if change.op == "undo"}
-        self._recorded = {(c.scope, c.level or 0): c.value or 0 for c in log if c.op == "base"} or base_rows(base)
+        self._recorded = replay(log)[0] or base_rows(base)
         self._set: dict[tuple[str, str, int], Level | None] = {}
         for change in log:
             if change.op in ("cell", "lock") and change.version not in undone and change.bit is not None:

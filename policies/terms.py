@@ -147,6 +147,7 @@ class PolicyChange:
     domain       scope domain:<id>; value = organization id or None
     base         scope personal | managed | fixed:personal | fixed:managed; bit, level, value: see timeline.py
     undo         value = version undone; scope "" ; that row's undone_at is this version
+                 of a base row: bit = the one field for which it is undone; undone_at stays empty
     """
 
     version: int

@@ -12,6 +12,7 @@ so that a plugin that comes, goes or changes widens nothing. One row per (scope,
     known                            level 0: bits of the fields registered
 
 The rows of one recording hold together: column `bit` counts those still to come, so that a replay never stops half way.
+Switching a plugin on again undoes what switching it off recorded field by field (`undo` with a bit): recorded.py.
 
 The first recorded base also stands for the time before it. What the running process compiled is ANDed onto the present.
 """
@@ -22,6 +23,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from policies.recorded import Recorded, first_of, replay
 from policies.terms import ALL, Field, Kind, Level, PolicyChange, Question
 
 
@@ -136,61 +138,20 @@ def base_rows(base: Base) -> dict[tuple[str, int], int]:
     return rows
 
 
-def unrecorded(base: Base, log: Sequence[PolicyChange], dormant: int = 0) -> list[tuple[str, int, int, int]]:
-    """The rows (scope, bit, level, value) that `vitrine migrate` must append as op `base`, in this order and in one
-    transaction. Empty when the log holds what the plugins say.
-
-    `dormant`: bits of fields whose plugin is loaded but off; what is recorded of them stays.
-    """
-    recorded = _recorded(log)
-    rows = [(key, mask & ~dormant | recorded.get(key, 0) & dormant) for key, mask in base_rows(base).items()]
-    return _numbered([(key, mask) for key, mask in rows if recorded.get(key) != mask])
-
-
-def narrowing(base: Base, log: Sequence[PolicyChange]) -> list[tuple[str, int, int, int]]:
-    """The rows that leave a trace of what the plugins of this process show less of than the log holds, and of nothing
-    else: so taking such a plugin away widens nothing, even if nobody ran `vitrine migrate` in between (D19).
-
-    Fields that the process does not know keep what is recorded. Processes with different plugins come to the same. A
-    plugin that is out for its overruns leaves no trace of its absence.
-    """
-    recorded = _recorded(log)
-    if not recorded or base.failed:
-        return []
-    known, said = base.known, base_rows(base.might or base)
-    rows: dict[tuple[str, int], int] = {}
-    for kind in Kind:
-        for level in (2, 1):
-            key = kind.value, level
-            rows[key] = recorded.get(key, 0) & (said[key] | ~known)
-        fixed = f"fixed:{kind.value}"
-        was = Cells(*(recorded.get((fixed, level), 0) for level in (0, 2, 1)))
-        lower = was.lower(Cells(*(said[fixed, level] & known for level in (0, 2, 1))))
-        rows |= {(fixed, 0): lower.bits, (fixed, 2): lower.anyone, (fixed, 1): lower.org}
-    return _numbered([(key, mask) for key, mask in rows.items() if recorded.get(key, 0) != mask])
-
-
-def _recorded(log: Sequence[PolicyChange]) -> dict[tuple[str, int | None], int]:
-    return {(c.scope, c.level): c.value or 0 for c in log if c.op == "base"}
-
-
-def _numbered(rows: Sequence[tuple[tuple[str, int], int]]) -> list[tuple[str, int, int, int]]:
-    return [(scope, len(rows) - 1 - n, level, mask) for n, ((scope, level), mask) in enumerate(rows)]
-
-
 class _State:
     """The policy at one moment of a replay, of one e-mail domain."""
 
     def __init__(self, recorded: Mapping[tuple[str, int], int]) -> None:
-        self.base = dict(recorded)
+        self.base = Recorded(recorded)
         self.cells: dict[str, Cells] = {}
         self.locks: dict[str, Cells] = {}
         self.history: dict[tuple[str, str, int | None], list[PolicyChange]] = {}
         self.organization: int | None = None
 
-    def apply(self, change: PolicyChange) -> None:
+    def apply(self, change: PolicyChange, bits: int = 0) -> None:
+        """`bits`: those that a row of op `base` changes."""
         if change.op == "base":
-            self.base[change.scope, change.level or 0] = change.value or 0
+            self.base.apply(change, bits)
             return
         key = change.op, change.scope, change.bit
         self.history.setdefault(key, []).append(change)
@@ -204,8 +165,11 @@ class _State:
             Kind.PERSONAL if self.organization is None else Kind.MANAGED
         )
 
-    def take_back(self, change: PolicyChange) -> None:
+    def take_back(self, change: PolicyChange, bit: int | None) -> None:
         """As if `change` had never been made; a later change of the same cell stays in force."""
+        if change.op == "base":
+            self.base.take_back(change, bit or 0)
+            return
         key = change.op, change.scope, change.bit
         live = self.history.get(key, [])
         if change in live:
@@ -224,7 +188,7 @@ class _State:
             held[scope] = held.get(scope, Cells()).put(bit, level)
 
     def snap(self, version: int, base_rows: Mapping[tuple[str, int], int] | None = None) -> Entry:
-        rows = self.base if base_rows is None else base_rows
+        rows = self.base.now if base_rows is None else base_rows
         kind = Kind.PERSONAL if self.organization is None else Kind.MANAGED
         base = Cells(ALL, rows.get((kind, 2), 0), rows.get((kind, 1), 0))
         fixed = Cells(*(rows.get((f"fixed:{kind}", level), 0) for level in (0, 2, 1)))
@@ -264,18 +228,19 @@ class Timeline:
     entries, a part, for each number of cuts at or before the base line.
     """
 
-    __slots__ = ("_log", "_parts", "_recorded", "_version", "closed", "cur", "cuts")
+    __slots__ = ("_changes", "_log", "_parts", "_recorded", "_undone", "_version", "closed", "cur", "cuts")
 
     def __init__(self, base: Base, log: Sequence[PolicyChange], version: int, domain_id: int | None) -> None:
         self._version = version
         self._log = _relevant(log, domain_id)
-        first: dict[tuple[str, int], int] = {}
+        self._recorded = first_of(self._log) or base_rows(base)
+        _, self._changes = replay(self._log, self._recorded)
+        self._undone: dict[int, int] = {}
         for change in self._log:
-            if change.op == "base":
-                first.setdefault((change.scope, change.level or 0), change.value or 0)
-        self._recorded = first or base_rows(base)
-        undone = {change.value for change in self._log if change.op == "undo"}
-        self.cuts = [change.version for change in self._log if change.version in undone]
+            if change.op == "undo":
+                bits = ALL if change.bit is None else 1 << change.bit
+                self._undone[change.value or 0] = self._undone.get(change.value or 0, 0) | bits
+        self.cuts = sorted(self._undone)
         self._parts: dict[int, tuple[list[int], list[int], list[int], list[bool]]] = {}
         entries, state = self._entries(len(self.cuts))
         recorded = entries[-1]
@@ -320,12 +285,13 @@ class Timeline:
         by_version = {change.version: change for change in self._log}
         entries = [state.snap(0)] if not start else []
         for change in self._log:
-            if change.version in omitted or (change.op == "undo" and change.value in omitted):
+            if (change.version in omitted and change.op != "base") or (change.op == "undo" and change.value in omitted):
                 continue
             if change.op == "undo":
-                state.take_back(by_version[change.value or 0])
+                state.take_back(by_version[change.value or 0], change.bit)
             else:
-                state.apply(change)
+                left = ~self._undone[change.version] if change.version in omitted else ALL
+                state.apply(change, self._changes.get(change.version, 0) & left)
             whole = not (change.op == "base" and change.bit)
             if change.version >= start and whole and (state.is_ruled_by(change) or not entries):
                 _append(entries, state.snap(change.version))
@@ -342,7 +308,7 @@ def _relevant(log: Sequence[PolicyChange], domain_id: int | None) -> list[Policy
     for change in log:
         if change.op == "undo":
             target = kept.get(change.value or 0)
-            if target is not None and target.op in ("cell", "lock", "domain"):
+            if target is not None and (target.op in ("cell", "lock", "domain")) is (change.bit is None):
                 kept[change.version] = change
         elif change.op == "base" or change.scope in scopes:
             kept[change.version] = change

@@ -250,7 +250,49 @@ class NeverWidens(RuleBasedStateMachine):
         self.come_back()
         assert self.now == before
 
-    @precondition(lambda self: self.world.closing is None)
+    @precondition(lambda self: self.world.closing is None and self.world.was is None)
+    @rule(kind=st.sampled_from(list(Kind)), cells=st.integers(0, KNOWN), low=st.integers(0, KNOWN), fixed=st.booleans())
+    def switch_off(self, kind: Kind, cells: int, low: int, fixed: bool) -> None:
+        """An admin switches a plugin off that opened some cells, or narrowed them."""
+        base = self.world.base
+        cells &= base.known
+        said = Cells(cells, 0, low & cells).over(base.defaults[kind])
+        without = replace(base, defaults={**base.defaults, kind: said})
+        if fixed:
+            left = base.fixed[kind]
+            for bit in BIT.values():
+                if cells >> bit & 1 and (kind, bit) != (Kind.PERSONAL, BIT["full_name"]):
+                    left = left.put(bit, None)
+            without = replace(without, fixed={**base.fixed, kind: left})
+        self.step(lambda: self.world.switch_off(without), self.own_choice)
+
+    @precondition(lambda self: self.world.closing is None and self.world.was is not None)
+    @rule()
+    def switch_on(self) -> None:
+        """And on again: nobody sees more than they saw before it went, and of whom acted since no more than now."""
+        first = self.world.off[0]
+        for held in self.undone_since_link:
+            self.undone_since_link[held] = True
+
+        def back(atom: Atom, viewer: str) -> bool:
+            source = self.source(atom)
+            if atom[0] == "page":
+                atom = ("page", source.id, atom[2])
+            is_old = source.settings.base_version < first
+            return self.own_choice(atom, viewer) or (is_old and atom in self.since_source[viewer])
+
+        self.step(self.world.switch_on, back, FIXED)
+
+    @precondition(lambda self: self.world.closing is None and self.world.was is None)
+    @rule(kind=st.sampled_from(list(Kind)), cells=st.integers(0, KNOWN), low=st.integers(0, KNOWN))
+    def switch_off_and_on(self, kind: Kind, cells: int, low: int) -> None:
+        """With nothing in between: all is shown that was shown."""
+        before = {name: set(seen) for name, seen in self.now.items()}
+        self.switch_off(kind, cells, low, False)
+        self.switch_on()
+        assert self.now == before
+
+    @precondition(lambda self: self.world.closing is None and self.world.was is None)
     @rule(kind=st.sampled_from(list(Kind)), bit=bits, level=levels, fix=st.booleans(), lift=st.booleans())
     def plugins(self, kind: Kind, bit: int, level: Level, fix: bool, lift: bool) -> None:
         """A plugin comes, goes or changes its mind: first a worker meets it, then `vitrine migrate` records it."""
@@ -348,7 +390,7 @@ class NeverWidens(RuleBasedStateMachine):
         if not free:
             return
         row = free[other % len(free)]
-        self.before_link[row.id] = {name: set(seen) for name, seen in self.now.items()}
+        self.before_link[row.id] = {name: seen | self.since_out[name] for name, seen in self.now.items()}
         self.undone_since_link[row.id] = False
         opens = public and self.world.subject(row).private
 

@@ -279,6 +279,16 @@ def an_address_moves_without_what_is_closed_now(patch: pytest.MonkeyPatch) -> No
     patch.setattr(holding, "_fold_all", fold)
 
 
+@fault
+def an_undone_switch_never_was_for_anybody(patch: pytest.MonkeyPatch) -> None:
+    def tombstones(log: Any, domain: int | None) -> list[Any]:
+        kept = relevant(log, domain)
+        undone = {change.value for change in kept if change.op == "undo" and change.bit is not None}
+        return [c for c in kept if not (c.op == "undo" and c.bit is not None) and c.version not in undone]
+
+    patch.setattr(timeline, "_relevant", tombstones)
+
+
 QUICK = (
     "only_the_present_default_counts",
     "a_link_holds_no_section_back",

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.recording import unrecorded
 from policies.terms import ALL, Kind, Level, PolicyChange
-from policies.timeline import Cells, Timeline, unrecorded
+from policies.timeline import Cells, Timeline
 from tests.policies.world import A_ORG, B_ORG, BIT, World, X, Y, plain_base
 
 STATS = BIT["stats"]

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from policies import holding
+from policies.recording import taken_back, unrecorded
 from policies.terms import ALL, Field, Kind, Level, LinkHold, PolicyChange, Settings, Subject, Viewer
-from policies.timeline import Base, Cells, unrecorded
+from policies.timeline import Base, Cells
 from policies.visibility import Gate
 
 #: Few fields, so that events meet: two of name and picture, a work detail, one hidden by default, two sections.
@@ -74,6 +75,8 @@ class World:
     def __init__(self) -> None:
         self.base = plain_base()
         self.closing: Base | None = None
+        self.was: Base | None = None
+        self.off = (0, 0)
         self.log: list[PolicyChange] = []
         self.version = 1
         self.rows: dict[int, Row] = {}
@@ -101,6 +104,22 @@ class World:
     def set_base(self, base: Base) -> None:
         self.base = base
         self.gate = self._gate()
+
+    def switch_off(self, base: Base) -> None:
+        """An admin switches a plugin off: what the others say is recorded."""
+        self.was, first = self.base, self.version + 1
+        self.base = base
+        self.record()
+        self.off = first, self.version
+
+    def switch_on(self) -> None:
+        """And on again: what switching it off recorded is undone as far as nothing else changed it."""
+        assert self.was is not None
+        self.base = self.was
+        for version, bit in taken_back(self.base, self.log, *self.off):
+            self.add("undo", "", bit, value=version)
+        self.was = None
+        self.record()
 
     def close(self, base: Base | None) -> None:
         """A plugin is ill or out for its overruns, and well again: what the process compiles, and nothing recorded."""

@@ -15,8 +15,9 @@ from tests.factories import link, make_account
 from tests.plugged import Clock, plug, plugin
 from tests.services.test_plugins import admin, facts_of, narrow, seen, veto
 from webapp.ops.doctor import examine
-from webapp.services import editing, emails, plugins, signup
+from webapp.services import editing, emails, plugins, signup, visibility_offers
 from webapp.services.context import Context
+from webapp.store import policy
 from webapp.store.profiles import load_group_of
 
 REFUSED = "defaults were not recorded, because plugin mine failed: default_cell of personal location"
@@ -215,3 +216,67 @@ def test_off_for_good_after_an_overrun_is_recorded_as_any_switch_is(opened):
     plugins.switch(site, admin(site), "mine", False, NOW)
     assert len(log_of(site)) > len(before)
     assert shown_of(site) == {"location"}
+
+
+# Off and on by an admin -----------------------------------------------------------------------------------------------
+
+
+def test_d11_off_and_on_again_takes_the_switch_back_out_of_the_history(opened):
+    site, _ = opened
+    session = admin(site)
+    make_account(site.db, "acts", email="acts@example.org")
+    for _ in range(2):                                          # every time
+        plugins.switch(site, session, "mine", False, NOW)
+        assert shown_of(site) == {"location"}
+        assert plugins.rehearse(site, "mine", True).fields >= 2
+        plugins.switch(site, session, "mine", True, NOW)
+        assert shown_of(site) == {"location", "email"}
+        assert offered(site) == []
+        assert [line for line in examine(site) if "plugin" in line] == []
+    assert plug(site, ("mine", opener(Clock(), [False])), may_widen=["mine"], record=False).gate().levels(
+        load_group_of(site.db, 1).subject(load_group_of(site.db, 1).asked))["email"] is Level.ANYONE, "by the log alone"
+
+
+def offered(site: Context, handle: str = "sally") -> list[str]:
+    account = site.db.row("SELECT id FROM account WHERE handle = ?", (handle,))[0]
+    return sorted(visibility_offers.open_offers(site, site.gate(), load_group_of(site.db, account).subject(
+        load_group_of(site.db, account).asked)))  # fmt: skip
+
+
+def test_d19_who_acted_or_was_made_in_between_is_asked(opened):
+    site, _ = opened
+    session = admin(site)
+    acts = make_account(site.db, "acts", email="acts@example.org")
+    plugins.switch(site, session, "mine", False, NOW)
+    subject = load_group_of(site.db, acts).subject(load_group_of(site.db, acts).asked)
+    folded = holding.fold(site.gate(), subject)
+    site.db.execute(
+        "UPDATE account SET base_version = ?, cap_anyone = ?, cap_org = ? WHERE id = ?",
+        (folded.base_version, folded.cap_anyone, folded.cap_org, acts),
+    )
+    made_meanwhile(site)
+    plugins.switch(site, session, "mine", True, NOW)
+    assert (shown_of(site), shown_of(site, "acts"), shown_of(site, "newer")) == (
+        {"location", "email"}, {"location"}, {"location"})
+    assert (offered(site), offered(site, "acts")) == ([], ["email"])
+    assert "email" in offered(site, "newer")
+
+
+@pytest.mark.parametrize("change", ["cell", "lock", "plugin"])
+def test_d19_a_cell_that_anything_else_changed_meanwhile_follows_the_ordinary_rule(opened, change):
+    site, _ = opened
+    session, bit = admin(site), site.gate().bit["email"]
+    plugins.switch(site, session, "mine", False, NOW)
+    mine = "mine", opener(Clock(), [False])
+    if change == "plugin":          # another one opens the field while this one is off, and goes
+        wide = plugin(default_cell=lambda kind, field: Level.ANYONE if field == "email" else None)
+        plug(site, mine, ("wide", wide), may_widen=["mine", "wide"])
+        plug(site, mine, may_widen=["mine"])
+    else:
+        with site.db.transaction():
+            for level in (0, None):
+                policy.append_change(site.db, change, "personal", NOW, bit=bit, level=level)
+    fresh = plug(site, mine, may_widen=["mine"], record=False)
+    plugins.switch(fresh, session, "mine", True, NOW)
+    assert shown_of(fresh) == {"location"}
+    assert offered(fresh) == ["email"]

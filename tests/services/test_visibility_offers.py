@@ -156,6 +156,37 @@ def test_what_plugins_show_more_of_by_their_defaults_is_named_as_what_opens_it(c
     """Not the address, which was there before."""
     wide = plugin(default_cell=lambda kind, field: Level.ANYONE if (kind, field) == (Kind.MANAGED, "avatar") else None)
     plugins.record(site := plug(ctx, ("wide", wide), may_widen=["wide"], record=False), NOW + 7)
-    assert offers(site, ann) == [("avatar:anyone", "The plugins of this community show more by default")]
+    assert offers(site, ann) == [("avatar:anyone", "The plugin wide shows it by default")]
     page = visibility.open_page(site, load_viewer(site, ann))
     assert page.offers[0].since == NOW + 7
+
+
+def test_a_personal_account_is_told_which_plugin_opens_a_field_by_default(ctx: Context) -> None:
+    eve = make_account(ctx.db, "eve")
+    wide = plugin(default_cell=lambda kind, field: Level.ANYONE if field == "email" else None)
+    site = plug(ctx, ("wide", wide), may_widen=["wide"], record=False)
+    plugins.record(site, NOW + 9)
+    page = visibility.open_page(site, load_viewer(site, eve))
+    assert [(offer.key, offer.reason, offer.since) for offer in page.offers] == [
+        ("email:anyone", "The plugin wide shows it by default", NOW + 9)
+    ]
+
+
+def test_a_plugin_that_hid_a_field_is_named_once_it_is_turned_off(ctx: Context, boss, ann) -> None:  # noqa: F811
+    hide = plugin(default_cell=lambda kind, field: Level.ONLY_YOU if field == "job_title" else None)
+    site = plug(ctx, ("shy", hide))
+    plugins.switch(site, boss, "shy", False, NOW + 3)
+    page = visibility.open_page(site, load_viewer(site, ann))
+    assert [(offer.key, offer.reason, offer.since) for offer in page.offers] == [
+        ("job_title:anyone", "The plugin shy, which hid it by default, was turned off", NOW + 3)
+    ]
+    assert offers(plug(ctx), ann) == offers(site, ann)
+    ctx.db.execute("DELETE FROM plugin")
+    assert offers(plug(ctx), ann) == [("job_title:anyone", "Nothing hides it by default any more")]
+
+
+def test_an_admins_default_is_the_reason_whatever_plugins_say_later(ctx: Context, boss, ann) -> None:  # noqa: F811
+    put(ctx, boss, SHOW)
+    wide = plugin(default_cell=lambda kind, field: Level.ANYONE if field == "department" else None)
+    site = plug(ctx, ("wide", wide), may_widen=["wide"])
+    assert offers(site, ann) == [("department:anyone", "This community changed its default")]

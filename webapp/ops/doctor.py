@@ -83,7 +83,7 @@ def _rules(ctx: Context) -> Iterator[str]:
         if field.name not in bits:
             yield f"I10 field {field.name} has no bit and is hidden; run `vitrine migrate up`"
     try:
-        if plugins.unrecorded_rows(ctx, ctx.manager, bits):
+        if plugins.unrecorded_changes(ctx, ctx.manager, bits):
             yield (
                 "I10 the defaults of the plugins are not those on record; run `vitrine migrate up`, where the site's"
                 " own VITRINE_ variables are set"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.manager import PolicyManager
-from policies.timeline import narrowing
+from policies.recording import narrowing
 from policies.visibility import Gate
 from webapp.services import site_tables
 from webapp.services.site_tables import SiteSettings

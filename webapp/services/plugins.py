@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from policies.errors import Conflict, NotFound, Refused
 from policies.isolation import OVERRUNS
 from policies.manager import BUILTIN_NAMES, PolicyManager
+from policies.recording import Span, taken_back, unrecorded
 from policies.terms import PolicyChange
-from policies.timeline import Base, unrecorded
+from policies.timeline import Base
 from policies.visibility import Gate
 from webapp.services import accounts, plugin_count
 from webapp.services.context import Context
@@ -52,12 +53,13 @@ class PluginView:
 # Defaults and rules on record ----------------------------------------------------------------------------------------
 
 
-def record(ctx: Context, now: int) -> list[str]:
+def record(ctx: Context, now: int, back: Span | None = None) -> list[str]:
     """Give new fields their bits, log the compiled defaults, make badge rules known; what was done, in words.
 
     `vitrine migrate` and an admin's switch do it, never a request: a plugin that comes or goes must widen nothing by
-    itself (D19). Errors: Refused, with nothing done, when a plugin fails as it is asked: what it was asked about is
-    hidden while it is ill, and would be for good.
+    itself (D19). `back`: the versions that a switch wrote which is taken back now, as far as nothing changed since.
+    Errors: Refused, with nothing done, when a plugin fails as it is asked: what it was asked about is hidden while it
+    is ill, and would be for good.
     """
     lines = []
     with ctx.db.transaction():
@@ -65,24 +67,26 @@ def record(ctx: Context, now: int) -> list[str]:
         ctx.manager = manager = ctx.manager.standing_at(store.load_standing(ctx.db))
         before = policy.load_field_bits(ctx.db)
         bits = policy.add_field_bits(ctx.db, (field.name for field in manager.fields))
-        rows = unrecorded_rows(ctx, manager, bits)
-        for scope, bit, level, mask in rows:
-            policy.append_change(ctx.db, "base", scope, now, bit=bit, level=level, value=mask)
+        changes = unrecorded_changes(ctx, manager, bits, back)
+        for change in changes:
+            policy.append_change(
+                ctx.db, change.op, change.scope, now, bit=change.bit, level=change.level, value=change.value
+            )
         rules = {
             rule.key: (plugin, rule.title, rule.needs) for plugin, rule in manager.tables.badge_rules
         }
         changed = store.save_rules(ctx.db, rules, now)
-        if (bits != before or changed) and not rows:
+        if (bits != before or changed) and not changes:
             policy.take_version(ctx.db)     # running workers read them anew
-        if rows or bits != before:
+        if changes or bits != before:
             lines.append("recorded the fields and default levels of this release and its plugins")
     return lines + changed
 
 
-def unrecorded_rows(
-    ctx: Context, manager: PolicyManager, bits: Mapping[str, int], base: Base | None = None
-) -> list[tuple[str, int, int, int]]:
-    """What `record` would write into the policy log; what is recorded of plugins that are off stays as it is.
+def unrecorded_changes(
+    ctx: Context, manager: PolicyManager, bits: Mapping[str, int], back: Span | None = None, base: Base | None = None
+) -> list[PolicyChange]:
+    """What `record` would append to the policy log; what is recorded of plugins that are off stays as it is.
 
     One that is out for its overruns is asked all the same: its absence is nobody's will, and no part of the history.
     `base`: what the manager compiled, where that is known. Errors: Refused when a plugin failed as it was asked.
@@ -92,9 +96,14 @@ def unrecorded_rows(
         base = whole.compile(bits)
     if base.failed:
         raise Refused("rule_defaults_are_whole", f"The defaults were not recorded, because {base.failed}.")
-    log, _ = policy.load_log(ctx.db)
+    log, version = policy.load_log(ctx.db)
+    found: list[PolicyChange] = []
+    for of, bit in taken_back(base, log, *back) if back is not None else ():
+        found.append(PolicyChange(version + len(found) + 1, "undo", "", bit, None, of))
     dormant = sum(1 << bits[name] for name in whole.tables.dormant if name in bits)
-    return unrecorded(base, log, dormant)
+    for scope, number, level, mask in unrecorded(base, [*log, *found], dormant):
+        found.append(PolicyChange(version + len(found) + 1, "base", scope, number, level, mask))
+    return found
 
 
 # The page ------------------------------------------------------------------------------------------------------------
@@ -153,13 +162,11 @@ def rehearse(ctx: Context, name: str, on: bool, sealed: str = "") -> Opening:
         bits.setdefault(field.name, max(bits.values(), default=-1) + 1)
     log, version = policy.load_log(ctx.db)
     base = after_manager.compile(bits)
-    rows = unrecorded_rows(ctx, after_manager, bits, base)
-    if not rows and not ctx.manager.has_vetoes(name) and _is_like(before.base, base):
+    changes = unrecorded_changes(ctx, after_manager, bits, store.load_off(ctx.db, name) if on else None, base)
+    if not changes and not ctx.manager.has_vetoes(name) and _is_like(before.base, base):
         return Opening(0, 0, 0)
-    for scope, bit, level, mask in rows:
-        version += 1
-        log.append(PolicyChange(version, "base", scope, bit, level, mask))
-    return plugin_count.count(ctx, before, Gate(base, log, version, ctx.clock), f"{name} {on}", sealed)
+    after = Gate(base, [*log, *changes], version + len(changes), ctx.clock)
+    return plugin_count.count(ctx, before, after, f"{name} {on}", sealed)
 
 
 def _is_like(one: Base, other: Base) -> bool:
@@ -180,9 +187,12 @@ def switch(ctx: Context, session: Session, name: str, on: bool, now: int, *, cou
     if counted is not None and (counted.fields, counted.members) != (opening.fields, opening.members):
         raise Conflict("What this opens has changed since it was counted.", "Look at the new count and confirm it.")
     with ctx.db.transaction():
+        first = policy.take_version(ctx.db) + 1
+        off = store.load_off(ctx.db, name)
         store.set_state(ctx.db, name, "on" if on else "off", now)
-        policy.take_version(ctx.db)
-        record(ctx, now)
+        record(ctx, now, off if on else None)
+        if on or off is None:
+            store.save_off(ctx.db, name, None if on else (first, ctx.db.policy_version()))
         audit.record(
             ctx.db, "plugin:on" if on else "plugin:off", now, actor_id=session.account_id, plugin=name,
             opened_fields=opening.fields, opened_members=opening.members,

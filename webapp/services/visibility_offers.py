@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 
 from policies import matrix
 from policies.errors import Conflict
-from policies.terms import Level, Subject
+from policies.recording import widenings
+from policies.terms import Kind, Level, Subject
 from policies.visibility import Gate
 from webapp.services.context import Context
 from webapp.services.visibility_views import name_of, words_of
-from webapp.store import audit
+from webapp.store import audit, plugins, policy
 from webapp.store import matrix as store
 
 CHANGED = "This changed in another window after you opened it here."
@@ -53,28 +54,43 @@ def forget(ctx: Context, gate: Gate, subject: Subject, fields: Iterable[str]) ->
 
 
 def reasons(
-    ctx: Context, gate: Gate, subject: Subject, offers: Iterable[str], organization: str
+    ctx: Context, gate: Gate, subject: Subject, offers: Mapping[str, Level], organization: str
 ) -> dict[str, tuple[str, int | None]]:
-    """Field -> (what would open it, since when): the latest change that rules it; "" where there is none."""
-    names = list(offers)
-    if not names:
+    """Field -> (what would open it, since when): the latest change that rules it; "" where there is none. What was
+    before the account is none: the domain that it was made in, say."""
+    if not offers:
         return {}
     kind = gate.kind(subject.domain_id)
     own = gate.organization(subject.domain_id)
     scopes = [kind.value, *([] if own is None else [matrix.org_scope(own)]), f"domain:{subject.domain_id}"]
     latest = store.load_latest(ctx.db, scopes)
-    by_plugins = store.load_widenings(ctx.db, (kind.value, f"fixed:{kind.value}"))
+    made = subject.created_at or 0
+    latest = [entry for entry in latest if entry.op != "domain" or entry.at >= made]
+    widened = widenings(policy.load_log(ctx.db)[0], kind)
+    moments = store.load_moments(ctx.db, [version for version, _ in widened])
     found: dict[str, tuple[str, int | None]] = {}
-    for name in names:
-        entries = [entry for entry in latest if entry.bit in (gate.bit[name], None)]
+    for name, level in offers.items():
+        bit = gate.bit[name]
+        entries = [entry for entry in latest if entry.bit in (bit, None)]
         entry = max(entries, key=lambda one: one.version, default=None)
-        flipped = [one for one in by_plugins if one.version > (entry.version if entry else 0)
-                   and (one.value or 0) >> gate.bit[name] & 1]
-        if flipped:
-            found[name] = ("The plugins of this community show more by default", flipped[-1].at)
+        is_set = any(one.op == "cell" and one.level is not None for one in entries)     # then no plugin is asked
+        opened = max((version for version, bits in widened if bits >> bit & 1), default=0)
+        if not is_set and opened > (entry.version if entry else 0):
+            found[name] = _of_plugins(ctx, kind, name, level, opened), moments[opened]
         else:
             found[name] = ("", None) if entry is None else (_reason(entry, organization), entry.at)
     return found
+
+
+def _of_plugins(ctx: Context, kind: Kind, field: str, level: Level, version: int) -> str:
+    """Which plugins open the field by their defaults, as far as that can be said."""
+    if hid := plugins.switched_off_by(ctx.db, version):
+        return f"The plugin {hid}, which hid it by default, was turned off"
+    names = ctx.manager.openers(kind, field, level)
+    if not names:
+        return "Nothing hides it by default any more"
+    return f"The plugin {names[0]} shows it by default" if len(names) == 1 else (
+        f"The plugins {', '.join(names)} show it by default")
 
 
 def _reason(entry: store.Entry, organization: str) -> str:

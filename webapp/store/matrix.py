@@ -287,17 +287,8 @@ def load_latest(db: Database, scopes: Sequence[str]) -> list[Entry]:
     return [Entry(*row) for row in rows]
 
 
-def load_widenings(db: Database, scopes: Sequence[str]) -> list[Entry]:
-    """What plugins showed more of by their defaults, ascending: of each record the bits that the one before lacked."""
-    rows = db.rows(
-        "SELECT version, op, scope, bit, level, value, actor_id, at FROM policy_change WHERE op = 'base'"
-        f" AND scope IN ({marks(len(scopes))}) ORDER BY version",
-        scopes,
-    )
-    found, before = [], dict[tuple[str, int | None], int]()
-    for entry in (Entry(*row) for row in rows):
-        key, value = (entry.scope, entry.level), entry.value or 0
-        if more := value & ~before.get(key, value):
-            found.append(entry._replace(value=more))
-        before[key] = value
-    return found
+def load_moments(db: Database, versions: Sequence[int]) -> dict[int, int]:
+    """When these changes of the log were made."""
+    if not versions:
+        return {}
+    return dict(db.rows(f"SELECT version, at FROM policy_change WHERE version IN ({marks(len(versions))})", versions))

@@ -17,6 +17,8 @@ class Plugin(Base):
     last_error = pw.TextField(default="")
     last_at = pw.BigIntegerField(null=True)
     changed_at = pw.BigIntegerField(null=True)
+    off_first = pw.BigIntegerField(null=True)
+    off_last = pw.BigIntegerField(null=True)
 
 
 class BadgeRule(Base):

@@ -59,6 +59,25 @@ def set_state(db: Database, name: str, state: str, now: int) -> None:
     )
 
 
+def load_off(db: Database, name: str) -> tuple[int, int] | None:
+    """First and last version of the policy log that the switch wrote by which the plugin is off now."""
+    row = db.row("SELECT off_first, off_last FROM plugin WHERE name = ? AND state = 'off'", (name,))
+    return None if row is None or row[0] is None else (row[0], row[1])
+
+
+def switched_off_by(db: Database, version: int) -> str:
+    """The plugin whose switching off wrote this change of the log, "" for none that is off."""
+    sql = "SELECT name FROM plugin WHERE state = 'off' AND off_first <= ? AND off_last >= ?"
+    row = db.row(sql, (version, version))
+    return "" if row is None else str(row[0])
+
+
+def save_off(db: Database, name: str, versions: tuple[int, int] | None) -> None:
+    """Remember what switching it off wrote, or that it is on."""
+    first, last = versions or (None, None)
+    db.execute("UPDATE plugin SET off_first = ?, off_last = ? WHERE name = ?", (first, last, name))
+
+
 def add_errors(db: Database, name: str, errors: int, overruns: int, last: str, now: int) -> int:
     """Add to the counts of a plugin; its overruns since it was last decided about."""
     row = db.execute(
