@@ -59,12 +59,13 @@ class Member(NamedTuple):
 
 
 MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields)
+# LEFT: where none is linked a row of nothing stands for it, and one account takes as long as two (T61).
 # A compound and not an OR: SQLite would otherwise build a set of row ids, PostgreSQL a bitmap.
 _MEMBERS = (
     f"SELECT (SELECT version FROM policy_state WHERE id = 1), %s, {MEMBER_COLUMNS} FROM %s"
     " JOIN account a ON a.id = COALESCE(r.primary_id, r.id) WHERE %s"
     f" UNION ALL SELECT 0, %s, {MEMBER_COLUMNS} FROM %s"
-    " JOIN account a ON a.primary_id = COALESCE(r.primary_id, r.id) WHERE %s"
+    " LEFT JOIN account a ON a.primary_id = COALESCE(r.primary_id, r.id) WHERE %s"
 )
 # A handle that nobody has reads some other account, and says so by NULL: to find nothing would be quicker (T61).
 _BY_HANDLE = (
@@ -152,14 +153,14 @@ def load_group_of_public(db: Database, public_id: str) -> Group:
 def _group(rows: Sequence[Sequence[Any]]) -> Group | None:
     if not rows:
         return None
-    if len(rows) == 1:
-        rows = (rows[0], _NOBODY_LINKED)    # one account takes as long as one with another linked to it (T61)
     # The two halves of the statement may come in any order; only the primary's carries the version.
     version, asked_id = 0, rows[0][1]
     primary = asked = None
     linked: list[Member] = []
     for row in rows:
         member = Member._make(row[2:])
+        if member.id is None:
+            continue        # none is linked
         if member.primary_id is None:
             primary, version = member, row[0]
         else:
@@ -169,7 +170,7 @@ def _group(rows: Sequence[Sequence[Any]]) -> Group | None:
     linked.sort()       # by their ids, which come first
     if primary is None or asked is None:
         return None
-    return Group(version, asked, primary, tuple(linked[1:] if linked[0].id < 0 else linked))
+    return Group(version, asked, primary, tuple(linked))
 
 
 def group_of(version: int, members: Iterable[Member], asked_id: int) -> Group | None:
@@ -191,8 +192,6 @@ def group_of(version: int, members: Iterable[Member], asked_id: int) -> Group | 
 _NO_ROWS = [(
     0, 0, 0, "", None, False, "deleted", None, 0, False, 0, 0, 0, 0, ALL, ALL, True, False, ALL, ALL, False, 0,
 )]  # fmt: skip
-#: Stands beside an account that has none linked to it; it goes again.
-_NOBODY_LINKED = (0, 0, -1, "", 0, *_NO_ROWS[0][5:])
 _NO_MEMBER = Member._make(_NO_ROWS[0][2:])
 NO_GROUP = Group(0, _NO_MEMBER, _NO_MEMBER, ())
 
