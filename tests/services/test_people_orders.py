@@ -5,6 +5,8 @@ Random worlds against a brute-force truth are in test_people.py; here is one rul
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -295,6 +297,31 @@ def test_two_batches_for_one_group_at_once_lose_nothing(ctx: Context, forum: dic
     )
     assert ctx.db.row("SELECT helpful FROM people WHERE handle = 'ann'") == (-16 * 15,)
     assert list(examine(ctx)) == []
+
+
+def test_an_edit_of_a_linked_account_beside_a_batch_for_its_primary(
+    ctx: Context, forum: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit holds the linked account's row, the batch the primary's: what is counted meanwhile stays counted."""
+    write, begun = store.replace_entries, threading.Event()
+
+    def slowly(*args: Any) -> None:
+        begun.set()
+        time.sleep(0.3)
+        write(*args)
+
+    def edit() -> None:
+        with ctx.db.transaction():
+            ctx.db.execute("UPDATE account SET row_version = row_version + 1 WHERE id = ?", (forum["work"],))
+            people_index.refresh(ctx, [forum["work"]])
+
+    def batch() -> None:
+        assert begun.wait(10)
+        sent(ctx, event(1, "ann"))
+
+    monkeypatch.setattr(store, "replace_entries", slowly)
+    at_once(ctx.db, edit, batch)
+    assert ctx.db.row("SELECT helpful FROM people WHERE handle = 'ann'") == (-15,)
 
 
 def test_a_course_done_on_two_accounts_counts_once(ctx: Context, forum: dict[str, int]) -> None:

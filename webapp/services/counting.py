@@ -97,6 +97,7 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
     store.add_counters(db, deltas)
     store.add_pairs(db, pairs)
     add_days(db, days)
+    people_index.hold(ctx, deltas)
     if sign > 0:    # what went is noticed when the row is looked at
         people_index.touch(ctx, ((account, day) for account, day, _ in days))
     _hold(ctx, source, held, sign)
@@ -119,6 +120,7 @@ def count_giver(ctx: Context, events: Iterable[ActivityRow], giver: int) -> None
     receivers = {receiver for receiver, _ in pairs}
     store.add_counters(ctx.db, dict.fromkeys(receivers, [0] * len(store.COUNTERS)))
     store.add_pairs(ctx.db, pairs)
+    people_index.hold(ctx, receivers)
     people_index.rescore(ctx, receivers)
 
 

@@ -180,6 +180,11 @@ def refresh(ctx: Context, account_ids: Iterable[int]) -> None:
         _write(ctx, store.load_near(ctx.db, ids))
 
 
+def hold(ctx: Context, account_ids: Iterable[int]) -> None:
+    """To be called before `touch`, `rescore` and `refresh` of several accounts in one transaction, once with all."""
+    store.lock_rows(ctx.db, sorted(set(account_ids)))
+
+
 def touch(ctx: Context, days: Iterable[tuple[int, int]]) -> None:
     """Activity of (account, day) was recorded: move the last active day on."""
     latest: dict[int, int] = {}
@@ -263,6 +268,7 @@ def find_differences(ctx: Context) -> Iterator[str]:
 
 def _write(ctx: Context, profile_ids: Sequence[int]) -> None:
     """Let the rows of these profiles be what they should."""
+    store.lock_rows(ctx.db, profile_ids)
     store.replace_entries(ctx.db, profile_ids, _entries(ctx, profile_ids))
 
 

@@ -198,6 +198,21 @@ def load_entries(db: Database, profile_ids: Sequence[int]) -> dict[tuple[int, in
     }
 
 
+def lock_rows(db: Database, account_ids: Sequence[int]) -> None:
+    """Hold the rows of these accounts' and their primaries' profiles until the transaction ends, by the profiles' ids.
+
+    Whoever writes rows takes them before reading what they are made of: an edit of one account of a group and a batch
+    for another hold no account in common. Nobody asks for an account once these are held.
+    """
+    if db.dialect == "postgresql" and account_ids:      # a SQLite transaction holds the write lock already
+        ids = sorted(account_ids)
+        db.rows(
+            "SELECT id FROM people WHERE profile_id = ANY(?) OR profile_id IN (SELECT primary_id FROM account WHERE"
+            " id = ANY(?)) ORDER BY profile_id, audience FOR UPDATE",
+            (ids, ids),
+        )
+
+
 def lock_profiles(db: Database, profile_ids: Sequence[int]) -> None:
     """Hold these accounts until the transaction ends: nobody counts anything for them meanwhile."""
     if db.dialect == "postgresql":      # a SQLite transaction holds the write lock already
