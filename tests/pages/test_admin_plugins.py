@@ -6,11 +6,12 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from policies.extending import BadgeRule
-from policies.terms import Veto
+from policies.terms import ANONYMOUS, Level, Veto
 from tests.factories import make_account
 from tests.pages.admin_samples import Browser, boss_of
 from tests.plugged import plug, plugin, serve
 from webapp.services import plugin_count
+from webapp.store.profiles import load_group_of
 
 RULE = BadgeRule("ten-answers", "Ten answers", metric="answers", at=10)
 MINE = plugin(
@@ -140,3 +141,26 @@ def test_no_switch_while_a_plugin_fails_and_the_page_says_which(sqlite_ctx, conf
     assert "because plugin ill failed" in answer.text
     assert plugin_state(boss.get("/admin/plugins").text, "mine") == "on"
     assert "data-opens" in boss.get("/admin/plugins/ill/off").text, "taking the ill one out is open, and counted"
+
+
+def dialog(boss: Browser, path: str) -> str:
+    return " ".join(HTMLParser(boss.get(path).text).css_first("#switch").text().split())
+
+
+def test_the_dialogs_say_what_happens_to_what_a_plugin_opened(sqlite_ctx, config):
+    """Off: closed, and shown as before when on again. On: what is shown; never "again" of what never was."""
+    opens = plugin(default_cell=lambda kind, field: Level.ANYONE if field == "email" else None)
+    context = plug(sqlite_ctx, ("opens", opens), may_widen=["opens"])
+    boss = boss_of(serve(context, config))
+    before = make_account(context.db)
+    off = dialog(boss, "/admin/plugins/opens/off")
+    assert "It hides 2 fields that are shown now. What its defaults opened is closed. Turned on again, the" in off
+    assert boss.post("/admin/plugins/opens/off", "/admin/plugins/opens/off", fields="0", members="0").status_code == 303
+    new = make_account(context.db, "newer", email="newer@example.org")
+    on = dialog(boss, "/admin/plugins/opens/on")
+    assert "This shows 2 fields of 2 members that are hidden now." in on, "not the one of who came in between"
+    assert "again" not in on
+    assert boss.post("/admin/plugins/opens/on", "/admin/plugins/opens/on", fields="2", members="2").status_code == 303
+    gate, groups = context.gate(), [load_group_of(context.db, one) for one in (before, new)]
+    masks = [gate.mask(ANONYMOUS, group.subject(group.asked)) for group in groups]
+    assert [mask >> gate.bit["email"] & 1 for mask in masks] == [1, 0]
