@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import socket
 import threading
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 #: The moment at which tests happen, unix seconds UTC (2025-06-15 15:06:57).
 NOW = 1_750_000_000
+
+
+def pytest_configure() -> None:
+    """Whole collections are rare: crawled worlds live until the end, and each looks through all of them again."""
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, 100)
 
 
 @pytest.fixture
