@@ -121,12 +121,14 @@ class NeverWidens(RuleBasedStateMachine):
                 assert world.gate.mask(insider, subject) == world.gate.mask(stranger, public)
 
     def acted(self, *rows: Row) -> None:
-        """After an owner's act: what was seen before it no longer counts as shown before."""
+        """After an owner's act: what was seen before it no longer counts as shown before. What is closed only because
+        a plugin is out does: an act meanwhile writes nothing of that down."""
         ids = {row.id for row in rows}
         for name in VIEWERS:
-            kept = {atom for atom in self.since_source[name] if self.source(atom).id not in ids}
+            out = self.since_out[name]
+            kept = {atom for atom in self.since_source[name] if self.source(atom).id not in ids or atom in out}
             self.since_source[name] = kept | self.now[name]
-            kept = {atom for atom in self.since_own[name] & kept if atom[1] not in ids}
+            kept = {atom for atom in self.since_own[name] & kept if atom[1] not in ids or atom in out}
             self.since_own[name] = kept | self.now[name]
 
     # picking
