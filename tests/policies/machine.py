@@ -121,14 +121,13 @@ class NeverWidens(RuleBasedStateMachine):
                 assert world.gate.mask(insider, subject) == world.gate.mask(stranger, public)
 
     def acted(self, *rows: Row) -> None:
-        """After an owner's act: what was seen before it no longer counts as shown before. What is closed only because
-        a plugin is out does: an act meanwhile writes nothing of that down."""
-        ids = {row.id for row in rows}
+        """After an owner's act: what was seen before it no longer counts as shown before. An act while a plugin is out
+        writes nothing down of what that hides, so what was seen counts on."""
+        ids = set() if self.world.closing is not None else {row.id for row in rows}
         for name in VIEWERS:
-            out = self.since_out[name]
-            kept = {atom for atom in self.since_source[name] if self.source(atom).id not in ids or atom in out}
+            kept = {atom for atom in self.since_source[name] if self.source(atom).id not in ids}
             self.since_source[name] = kept | self.now[name]
-            kept = {atom for atom in self.since_own[name] & kept if atom[1] not in ids or atom in out}
+            kept = {atom for atom in self.since_own[name] & kept if atom[1] not in ids}
             self.since_own[name] = kept | self.now[name]
 
     # picking
