@@ -22,6 +22,7 @@ from tests import worlds
 from tests.twin import Ask, Crawl, Stock, World, asks, compare, crawl, etags_of
 from tests.worlds import NEVER, OUTSIDERS, canary
 from webapp.ops.twin import renamed
+from webapp.pages import _drawn
 from webapp.services import avatars, notes, profiles
 from webapp.services.opening import OpenProfile
 from webapp.services.views import AvatarView, ProfileView, StatView
@@ -300,7 +301,7 @@ class Planting:
 
 
 def leak_title(p: Planting) -> None:
-    p.template("profile/page.html", "{{ view.name }}{% endblock %}", "{{ secret(view.handle, 'email') }}{% endblock %}")
+    p.patch.setattr(_drawn, "escape", lambda name: p.secret("pub", "email"))     # the title of who is not signed in
 
 
 def leak_alt_text(p: Planting) -> None:
@@ -325,8 +326,8 @@ def leak_initial(p: Planting) -> None:
 
 
 def leak_length(p: Planting) -> None:
-    p.template("profile/page.html", "{% block main %}",
-               "{% block main %}{{ ' ' * (secret(view.handle, 'location') or '')|length }}")
+    p.template("profile/_body.html", '{% include "profile/_hero.html" %}',
+               "{{ ' ' * (secret(view.handle, 'location') or '')|length }}{% include \"profile/_hero.html\" %}")
 
 
 def leak_header(p: Planting) -> None:
