@@ -395,7 +395,12 @@ class NeverWidens(RuleBasedStateMachine):
         if not free:
             return
         row = free[other % len(free)]
-        self.before_link[row.id] = {name: seen | self.since_out[name] for name, seen in self.now.items()}
+        # With a plugin out, what would show without that counts as shown before the link.
+        closed = self.world.closing is not None
+        self.before_link[row.id] = {
+            name: seen | self.since_out[name] | (self.since_source[name] if closed else set())
+            for name, seen in self.now.items()
+        }
         self.undone_since_link[row.id] = False
         opens = public and self.world.subject(row).private
 
