@@ -33,7 +33,7 @@ make_primary, part, hold_of, mask, work_block = (
     Gate.mask,
     Gate.work_block,
 )
-relevant, rows_of = timeline._relevant, timeline.base_rows
+relevant = timeline._relevant
 
 
 def fault(plant: Plant) -> Plant:
@@ -258,16 +258,6 @@ def plugins_are_not_recorded(patch: pytest.MonkeyPatch) -> None:
         return [c for c in kept if c.op != "base" and not (c.op == "undo" and c.bit is not None)]
 
     patch.setattr(timeline, "_relevant", unbased)
-
-
-@fault
-def a_worker_trusts_its_own_plugins(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Entry, "cut", lambda self, other, known: other)
-
-
-@fault
-def an_unknown_field_counts_as_shown_in_the_past(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(timeline, "base_rows", lambda base: {**rows_of(base), ("known", 0): ALL})
 
 
 @fault
