@@ -211,7 +211,7 @@ class NeverWidens(RuleBasedStateMachine):
                 atom[0] == "page"
             ):  # a linked account's address leads to the profile: the primary's page, seen at any address
                 atom = ("page", source.id, atom[2])
-            return source.settings.base_version < change.version and bool(told(atom) & self.since_source[viewer])
+            return source.settings.base_version < change.version and atom in self.since_source[viewer]
 
         if change.op == "domain":
             self._flip(lambda: self.world.undo(change), back)

@@ -14,6 +14,7 @@ from policies import holding, timeline
 from policies.terms import ALL, LinkHold, Settings, Subject, Viewer
 from policies.timeline import Entry, Timeline
 from policies.visibility import Gate
+from tests.policies import test_timeline
 from tests.policies.machine import NeverWidens
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -316,6 +317,13 @@ def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in QUICK])
 def test_every_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     find(name, monkeypatch)
+
+
+def test_a_worker_that_trusts_its_own_plugins_is_found_by_the_rule_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random histories hardly ever reach it: what the log holds and the held bits hide the same."""
+    monkeypatch.setattr(Entry, "cut", lambda self, other, known: other)
+    with pytest.raises(AssertionError):
+        test_timeline.test_d14_a_field_that_is_no_longer_registered_is_hidden("stats")
 
 
 def test_there_are_enough_faults() -> None:
