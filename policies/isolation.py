@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, Literal, TypeVar
 
@@ -69,7 +69,7 @@ class Nonsense(Exception):
 
 @dataclass(slots=True)
 class PluginErrors:
-    """How often a plugin failed since the start or the last report, and how it failed last."""
+    """How often a plugin failed since its failures are counted or the last report, and how it failed last."""
 
     count: int = 0
     last: str = ""
@@ -83,7 +83,11 @@ class Isolation:
     def __init__(self, clock: Callable[[], float] | None = None, never_late: Collection[str] = ()) -> None:
         self._never_late = frozenset(never_late)
         self.reported_at = 0
+        #: How many calls failed since the start, of all plugins; never goes down.
+        self.total = 0
         self.errors: dict[str, PluginErrors] = {}
+        #: Where each plugin's count began: a number that moves when its failures are forgotten.
+        self.begun: dict[str, int] = {}
         self._unreported: dict[str, PluginErrors] = {}
         self._clock = clock or (lambda: 0.0)
         self._lock = threading.Lock()
@@ -97,6 +101,21 @@ class Isolation:
     def has_overruns(self) -> bool:
         """Whether somebody was late since the last report."""
         return any(errors.overruns for errors in list(self._unreported.values()))
+
+    def count_from(self, begun: Mapping[str, int]) -> None:
+        """Forget what was noted of a plugin whose count began anew since the last look."""
+        with self._lock:
+            for plugin, number in begun.items():
+                if self.begun.get(plugin, 0) != number:
+                    self.begun[plugin] = number
+                    self.errors.pop(plugin, None)
+                    self._unreported.pop(plugin, None)
+
+    @property
+    def unreported(self) -> dict[str, PluginErrors]:
+        """What failed since the last report, by plugin, as a look at it."""
+        with self._lock:
+            return {plugin: replace(errors) for plugin, errors in self._unreported.items()}
 
     def report(self) -> dict[str, PluginErrors]:
         """What failed since the last report, by plugin; then that is forgotten."""
@@ -131,6 +150,7 @@ class Isolation:
     def failed(self, plugin: str, problem: str, *, late: bool = False) -> None:
         """Note and log one failure under the plugin's name."""
         with self._lock:
+            self.total += 1
             known = self.errors.get(plugin)
             is_news = late or known is None or known.last != problem
             for kept in (self.errors, self._unreported):

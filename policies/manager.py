@@ -104,13 +104,13 @@ class PolicyManager:
 
     @property
     def errors(self) -> dict[str, PluginErrors]:
-        """What failed since the start, by plugin."""
+        """What failed since the start, or since it was forgotten, by plugin."""
         return self.isolation.errors
 
     @property
     def failures(self) -> int:
         """How many calls failed since the start, of all plugins."""
-        return sum(errors.count for errors in self.errors.values())
+        return self.isolation.total
 
     @property
     def is_impaired(self) -> bool:

@@ -79,7 +79,29 @@ def test_what_failed_is_shown_by_name(site):
     boss.ctx.manager.isolation.failed("mine", "veto quiet raised RuntimeError")
     boss.get("/admin/plugins")
     text = " ".join(HTMLParser(boss.get("/admin/plugins").text).css_first('[data-plugin="mine"]').text().split())
-    assert "1 failure. The last one: veto quiet raised RuntimeError" in text
+    assert "1 failure. The last one 15 June 2025, 15:06 UTC: veto quiet raised RuntimeError." in text
+
+
+def test_failures_are_forgotten_by_a_button_that_stands_only_where_there_are_some(site):
+    boss = boss_of(site)
+    for _ in range(2):
+        boss.ctx.manager.isolation.failed("mine", "veto quiet raised RuntimeError")
+    boss.get("/admin/plugins")
+    page = HTMLParser(boss.get("/admin/plugins").text)
+    assert [form.attributes["action"] for form in page.css("[data-plugin] form")] == ["/admin/plugins/mine/forget"]
+    assert "2 failures since 15 June 2025, 15:06 UTC" in " ".join(page.css_first("[data-failures]").text().split())
+    path = "/admin/plugins/mine/forget"
+    assert boss.client.post(path).status_code in {400, 403}, "without the form's token nothing is forgotten"
+    assert boss.get(path).status_code == 405
+    assert Browser(site, make_account(boss.ctx.db, "ann")).post(path, "/settings/profile").status_code == 403
+    assert HTMLParser(boss.get("/admin/plugins").text).css_matches("[data-failures]")
+    done = boss.post(path, "/admin/plugins")
+    assert (done.status_code, done.headers["Location"]) == (303, "/admin/plugins?saved=forgotten")
+    again = boss.get(done.headers["Location"]).text
+    assert "Forgotten. Failures are counted from now on." in again
+    assert not HTMLParser(again).css_matches("[data-failures], [data-plugin] form")
+    assert boss.post(path, "/admin/badges").status_code == 303, "twice is no error"
+    assert boss.post("/admin/plugins/nobody/forget", "/admin/badges").status_code == 404
 
 
 def test_a_badge_rule_is_rehearsed_started_and_taken_back(site):

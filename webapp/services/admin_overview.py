@@ -91,7 +91,7 @@ def view_overview(ctx: Context, now: int) -> Overview:
 def _troubles(ctx: Context) -> tuple[PluginTrouble, ...]:
     """What is on record, and what this process has not put there yet."""
     found = {name: (row.errors, row.last_error) for name, row in plugin_store.load_plugins(ctx.db).items()}
-    for name, one in ctx.manager.errors.items():
+    for name, one in ctx.manager.isolation.unreported.items():
         found[name] = (found.get(name, (0, ""))[0] + one.count, one.last)
     return tuple(PluginTrouble(name, count, last or "") for name, (count, last) in sorted(found.items()) if count)
 

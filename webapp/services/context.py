@@ -106,6 +106,7 @@ class Context:
         policy_log, head = policy_store.load_log(self.db)
         bits = policy_store.load_field_bits(self.db)
         manager = self.manager.standing_at(plugin_store.load_standing(self.db))
+        manager.isolation.count_from(plugin_store.load_begun(self.db))
         self._settings = settings = site_tables.load(self.db)
         manager.use_tables(settings.ladders, settings.points, settings.levels)
         self.manager, self.rule_needs = manager, plugin_store.load_rule_needs(self.db)

@@ -32,7 +32,10 @@ STATES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class PluginView:
-    """A plugin as admins see it. `number`: its place in the load order; `shuts`: its vetoes go on hiding."""
+    """A plugin as admins see it. `number`: its place in the load order; `shuts`: its vetoes go on hiding.
+
+    errors, overruns, first_at, last_error, last_at: since it was turned on, or since its failures were forgotten.
+    """
 
     number: int
     name: str
@@ -47,6 +50,7 @@ class PluginView:
     errors: int
     overruns: int
     last_error: str
+    first_at: int | None
     last_at: int | None
 
 
@@ -137,7 +141,8 @@ def _view(
         state=state, state_words=STATES[state], shuts=state == "closed" and manager.has_vetoes(name),
         may_widen=name in manager.may_widen and name not in BUILTIN_NAMES, can_switch=name not in BUILTIN_NAMES,
         errors=row.errors if row else 0, overruns=row.overruns if row else 0,
-        last_error=row.last_error if row else "", last_at=row.last_at if row else None,
+        last_error=row.last_error if row else "", first_at=row.first_at if row else None,
+        last_at=row.last_at if row else None,
     )  # fmt: skip
 
 
@@ -175,7 +180,7 @@ def _is_like(one: Base, other: Base) -> bool:
 
 
 def switch(ctx: Context, session: Session, name: str, on: bool, now: int, *, counted: Opening | None = None) -> None:
-    """Switch a plugin on or off for every worker, from their next request on. Audited.
+    """Switch a plugin on or off for every worker, from their next request on. Audited. On, its failures count anew.
 
     `counted`: what the admin was told that it opens; another number now is a Conflict. Errors: NotFound, Refused
     (rule_recent_password, rule_plugin_is_needed, rule_plugin_counted_first, rule_defaults_are_whole), Conflict.
@@ -190,6 +195,8 @@ def switch(ctx: Context, session: Session, name: str, on: bool, now: int, *, cou
         first = policy.take_version(ctx.db) + 1
         off = store.load_off(ctx.db, name)
         store.set_state(ctx.db, name, "on" if on else "off", now)
+        if on:
+            store.begin_anew(ctx.db, name, first - 1)
         record(ctx, now, off if on else None)
         if on or off is None:
             store.save_off(ctx.db, name, None if on else (first, ctx.db.policy_version()))
@@ -222,11 +229,39 @@ def flush(ctx: Context, now: int) -> None:
         return
     if not isolation.has_overruns and now < isolation.reported_at + FLUSH_EVERY:
         return
+    _write_down(ctx, now)
+
+
+def _write_down(ctx: Context, now: int) -> None:
+    isolation = ctx.manager.isolation
     isolation.reported_at = now
     with ctx.db.transaction():
+        if isolation.has_overruns:      # before the rows, as a switch does
+            policy.take_version(ctx.db)
         for name, failed in sorted(isolation.report().items()):
-            overruns = store.add_errors(ctx.db, name, failed.count, failed.overruns, failed.last, now)
+            overruns = store.add_errors(ctx.db, name, failed, isolation.begun.get(name, 0), now)
             is_over = failed.overruns and overruns >= OVERRUNS and name not in BUILTIN_NAMES
             if is_over and store.close(ctx.db, name, now):
-                policy.take_version(ctx.db)
                 audit.record(ctx.db, "plugin:overran", now, plugin=name)
+
+
+def forget_failures(ctx: Context, session: Session, name: str, now: int) -> bool:
+    """Count a plugin's failures from nothing, in every process; False where there are none. Audited.
+
+    It hides nothing else: whether the plugin is on stays as it is. Errors: NotFound.
+    """
+    ctx.gate()
+    if name not in ctx.manager.plugins():
+        raise NotFound
+    with ctx.db.transaction():
+        version = policy.take_version(ctx.db)       # running workers forget what they noted and did not report
+        _write_down(ctx, now)
+        row = store.load_plugins(ctx.db).get(name)
+        if row is None or not row.errors:
+            return False
+        store.begin_anew(ctx.db, name, version)
+        audit.record(
+            ctx.db, "plugin:forget", now, actor_id=session.account_id, plugin=name, failures=row.errors,
+            overruns=row.overruns, last=row.last_error,
+        )
+    return True

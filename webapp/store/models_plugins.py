@@ -19,6 +19,8 @@ class Plugin(Base):
     changed_at = pw.BigIntegerField(null=True)
     off_first = pw.BigIntegerField(null=True)
     off_last = pw.BigIntegerField(null=True)
+    first_at = pw.BigIntegerField(null=True)
+    begun = pw.BigIntegerField(default=0)
 
 
 class BadgeRule(Base):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from policies.extending import Standing
+from policies.isolation import PluginErrors
 from webapp.store.database import Database
 from webapp.store.ingest import lock_accounts
 
@@ -14,13 +15,14 @@ LAST_LIMIT = 300
 
 
 class PluginRow(NamedTuple):
-    """A row of table plugin."""
+    """A row of table plugin. `first_at`, `last_at`: of the failures that are counted."""
 
     name: str
     state: str | None
     errors: int
     overruns: int
     last_error: str
+    first_at: int | None
     last_at: int | None
     changed_at: int | None
 
@@ -38,7 +40,7 @@ class RuleRow(NamedTuple):
 
 def load_plugins(db: Database) -> dict[str, PluginRow]:
     """Every plugin with a row."""
-    rows = db.rows("SELECT name, state, errors, overruns, last_error, last_at, changed_at FROM plugin")
+    rows = db.rows("SELECT name, state, errors, overruns, last_error, first_at, last_at, changed_at FROM plugin")
     return {row[0]: PluginRow._make(row) for row in rows}
 
 
@@ -51,10 +53,10 @@ def load_standing(db: Database) -> Standing:
 
 
 def set_state(db: Database, name: str, state: str, now: int) -> None:
-    """Decide about a plugin; overruns are counted anew."""
+    """Decide about a plugin."""
     db.execute(
         "INSERT INTO plugin(name, state, changed_at) VALUES (?,?,?)"
-        " ON CONFLICT (name) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at, overruns = 0",
+        " ON CONFLICT (name) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at",
         (name, state, now),
     )
 
@@ -78,16 +80,32 @@ def save_off(db: Database, name: str, versions: tuple[int, int] | None) -> None:
     db.execute("UPDATE plugin SET off_first = ?, off_last = ? WHERE name = ?", (first, last, name))
 
 
-def add_errors(db: Database, name: str, errors: int, overruns: int, last: str, now: int) -> int:
-    """Add to the counts of a plugin; its overruns since it was last decided about."""
+def add_errors(db: Database, name: str, failed: PluginErrors, begun: int, now: int) -> int:
+    """Add to the counts of a plugin; its overruns so far. `begun`: the count they belong to; of one that was begun anew
+    meanwhile nothing is added, and the answer is 0."""
     row = db.execute(
-        "INSERT INTO plugin(name, errors, overruns, last_error, last_at) VALUES (?,?,?,?,?)"
+        "INSERT INTO plugin(name, errors, overruns, last_error, first_at, last_at) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT (name) DO UPDATE SET errors = plugin.errors + excluded.errors,"
-        " overruns = plugin.overruns + excluded.overruns, last_error = excluded.last_error, last_at = excluded.last_at"
-        " RETURNING overruns",
-        (name, errors, overruns, last[:LAST_LIMIT], now),
+        " overruns = plugin.overruns + excluded.overruns, last_error = excluded.last_error, last_at = excluded.last_at,"
+        " first_at = CASE WHEN plugin.errors = 0 THEN excluded.first_at ELSE plugin.first_at END"
+        " WHERE plugin.begun = ? RETURNING overruns",
+        (name, failed.count, failed.overruns, failed.last[:LAST_LIMIT], now, now, begun),
     ).fetchone()
-    return int(row[0])
+    return 0 if row is None else int(row[0])
+
+
+def load_begun(db: Database) -> dict[str, int]:
+    """Where the count of each plugin's failures began, of those that were begun anew."""
+    return dict(db.rows("SELECT name, begun FROM plugin WHERE begun > 0"))
+
+
+def begin_anew(db: Database, name: str, begun: int) -> None:
+    """Count a plugin's failures from nothing. `begun`: the version of the policy, which tells counts apart."""
+    db.execute(
+        "UPDATE plugin SET errors = 0, overruns = 0, last_error = '', first_at = NULL, last_at = NULL, begun = ?"
+        " WHERE name = ?",
+        (begun, name),
+    )
 
 
 def close(db: Database, name: str, now: int) -> bool:

@@ -16,6 +16,7 @@ from webapp.services.plugin_count import Opening
 from webapp.services.throttle import TooMany
 
 Answer = Response | Redirect
+SAVED = frozenset({"on", "off", "forgotten"})
 
 
 @blueprint.get("/plugins")
@@ -24,7 +25,15 @@ def plugins() -> Response:
     """Every loaded plugin, in load order."""
     found = service.open_page(_request.context(), _origins())
     saved = request.args.get("saved", "")
-    return _response.page("admin/plugins.html", plugins=found, saved=saved if saved in {"on", "off"} else "")
+    return _response.page("admin/plugins.html", plugins=found, saved=saved if saved in SAVED else "")
+
+
+@blueprint.post("/plugins/<plugin>/forget")
+@guards.admin
+def forget_failures(plugin: str) -> Answer:
+    """Count its failures from nothing."""
+    service.forget_failures(_request.context(), _login.current_session(), plugin, _request.now())
+    return _response.go_to("/admin/plugins?saved=forgotten")
 
 
 @blueprint.get("/plugins/<plugin>/<any(on, off):to>")
