@@ -1,8 +1,8 @@
-"""The source `discourse`: webhooks of a Discourse forum, at /hooks/discourse. The example of a `receive`.
+"""The source `discourse`: webhooks of a Discourse forum, at /hooks/discourse.
 
-Set in Discourse (Admin > API > Webhooks): the address, the secret of VITRINE_HOOK_SECRET_DISCOURSE, content type JSON,
-and the events of topics, posts, likes, solved, badges, group memberships and users. Whoever did something is a user's
-id.
+The example of a `receive`. Set in Discourse (Admin > API > Webhooks): the address, the secret of
+VITRINE_HOOK_SECRET_DISCOURSE, content type JSON, and the events of topics, posts, likes, solved, badges, group
+memberships and users. Whoever did something is a user's id.
 
 topic_created         a discussion               post_created   a reply to the topic: an answer; to a reply: a comment
 accepted_solution     an accepted solution       post_liked     a like received, with who gave it

@@ -1,4 +1,5 @@
-"""Finding plugins: shipped, installed packages, files of the operator. What they may do is decided in `policies`."""
+"""Finding plugins: shipped, installed packages, files of the operator; where each comes from and what it says it is
+for. What they may do is decided in `policies`."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
 import plugins as shipped
 from policies.builtin import BUILTIN
@@ -16,8 +18,11 @@ from policies.errors import ConfigError
 from policies.isolation import in_words
 from policies.manager import PolicyManager
 from webapp.config import Config
+from webapp.services.plugins import Origin
 
 GROUP = "vitrine.plugins"
+#: Characters of the line that says what a plugin is for.
+ABOUT_LIMIT = 160
 
 
 def load_policies(config: Config) -> PolicyManager:
@@ -27,9 +32,22 @@ def load_policies(config: Config) -> PolicyManager:
     return PolicyManager(found, config.may_widen, time.perf_counter, config.disabled_plugins)
 
 
-def origins(config: Config) -> dict[str, str]:
-    """Where each plugin comes from, by name, in load order: built in, shipped, installed, file."""
-    return {name: "built in" for name, _ in BUILTIN} | {name: origin for name, origin, _ in _find(config)}
+def origins(config: Config) -> dict[str, Origin]:
+    """Where each plugin comes from (built in, shipped, installed, file) and what it is for, by name, in load order."""
+    found = [*((name, "built in", plugin) for name, plugin in BUILTIN), *_find(config)]
+    return {name: Origin(place, about(plugin)) for name, place, plugin in found}
+
+
+def about(plugin: object) -> str:
+    """The first line of the docstring of a plugin's module or class, as plain text; "" where there is none."""
+    owner = plugin if isinstance(plugin, (ModuleType, type)) else type(plugin)
+    said = vars(owner).get("__doc__") if getattr(owner, "__module__", "") not in {"builtins", "types"} else None
+    lines = said.strip().splitlines() if isinstance(said, str) else []
+    line = "".join(one for one in " ".join(lines[0].split()) if one.isprintable()).strip() if lines else ""
+    if len(line) <= ABOUT_LIMIT:
+        return line
+    cut = line[: ABOUT_LIMIT - 1]
+    return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:") + "…"
 
 
 def find_plugin(config: Config, name: str) -> object | None:

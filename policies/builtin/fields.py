@@ -1,4 +1,7 @@
-"""The fields of an account's record and the sections of a profile (D13, S79)."""
+"""The fields of an account's record and the sections of a profile.
+
+D13, S79.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Kudos points and community levels (D1)."""
+"""Kudos points and community levels.
+
+D1.
+"""
 
 from __future__ import annotations
 

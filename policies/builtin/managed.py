@@ -1,4 +1,7 @@
-"""The defaults of managed accounts (S79, D13)."""
+"""The defaults of managed accounts.
+
+S79, D13.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The milestone ladder and the metrics it stands on (S68, S69)."""
+"""The milestone ladder and the metrics it stands on.
+
+S68, S69.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The defaults of personal accounts (S79, S81, D13)."""
+"""The defaults of personal accounts.
+
+S79, S81, D13.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What stays of a private profile: name and picture, while the box is ticked (S31)."""
+"""What stays of a private profile: name and picture, while the member's box is ticked.
+
+S31.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
@@ -10,6 +13,7 @@ from policies.terms import ANONYMOUS, Level, Veto
 from tests.factories import make_account
 from tests.pages.admin_samples import Browser, boss_of
 from tests.plugged import plug, plugin, serve
+from webapp.plugins import ABOUT_LIMIT, about, load_policies
 from webapp.services import plugin_count
 from webapp.store.profiles import load_group_of
 
@@ -163,6 +167,42 @@ def test_no_switch_while_a_plugin_fails_and_the_page_says_which(sqlite_ctx, conf
     assert "because plugin ill failed" in answer.text
     assert plugin_state(boss.get("/admin/plugins").text, "mine") == "on"
     assert "data-opens" in boss.get("/admin/plugins/ill/off").text, "taking the ill one out is open, and counted"
+
+
+def test_a_plugin_says_what_it_is_for_as_plain_text_and_nothing_where_it_says_nothing(sqlite_ctx, config, tmp_path):
+    said = {
+        "garden": '"""Garden: <b>trees</b> & more.\n\nNot this."""', "silent": "", "odd": "__doc__ = 7",
+        "later": '"""\n\n   The   first\u202eline.\nThe second."""', "blank": '"""  \n\n """',
+        "long": '"""' + "many words " * 200 + '"""', "unbroken": '"""' + "x" * 5000 + '"""',
+    }
+    for name, text in said.items():
+        (tmp_path / f"{name}.py").write_text(
+            f"{text}\nfrom policies import hookimpl\n\n@hookimpl\ndef default_cell(kind, field):\n    return None\n",
+            encoding="utf-8",
+        )
+    configured = replace(config, plugins_dir=tmp_path)
+    app = serve(replace(sqlite_ctx, manager=load_policies(configured), _gate=None), configured)
+    page = HTMLParser(boss_of(app).get("/admin/plugins").text)
+    found = {one.attributes["data-plugin"]: one.css_first("[data-about]") for one in page.css("[data-plugin]")}
+    told = {name: "" if node is None else node.text() for name, node in found.items()}
+    assert told["garden"] == "Garden: <b>trees</b> & more."
+    assert page.css_first("[data-about] b") is None
+    assert told["later"] == "The firstline."
+    assert (told["silent"], told["odd"], told["blank"]) == ("", "", "")
+    assert told["long"] == "many words " * 14 + "many…"
+    assert told["unbroken"] == "x" * (ABOUT_LIMIT - 1) + "…"
+    assert max(map(len, told.values())) == ABOUT_LIMIT
+    every = [name for name in told if name not in said]
+    assert all(told[name] for name in every), "every plugin of ours says it"
+    assert not [name for name in every if re.search(r"\b[SDT]\d", told[name])], "rules have numbers; admins do not"
+
+
+def test_a_plugin_that_is_no_module_speaks_by_its_class_and_not_by_a_library():
+    class Mine:
+        """What it is for."""
+
+    assert {about(one) for one in (Mine(), Mine)} == {"What it is for."}
+    assert {about(one) for one in (MINE, object(), 7)} == {""}
 
 
 def dialog(boss: Browser, path: str) -> str:

@@ -36,7 +36,11 @@ testpaths = ["tests"]
 """
 
 MODULE = '''\
-"""@name@: a plugin for Vitrine. It imports `policies` and nothing else of Vitrine."""
+"""@label@: a section, its default and a badge, to begin with.
+
+The first line stands at Admin > Plugins: say there what yours is for. A plugin imports `policies` and nothing else of
+Vitrine.
+"""
 
 from __future__ import annotations
 

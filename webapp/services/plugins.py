@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from policies.errors import Conflict, NotFound, Refused
 from policies.isolation import OVERRUNS
@@ -30,6 +31,13 @@ STATES: Mapping[str, str] = {
 }  # fmt: skip
 
 
+class Origin(NamedTuple):
+    """Where a plugin comes from, and the line in which it says what it is for."""
+
+    place: str = "installed"
+    about: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class PluginView:
     """A plugin as admins see it. `number`: its place in the load order; `shuts`: its vetoes go on hiding.
@@ -40,6 +48,7 @@ class PluginView:
     number: int
     name: str
     origin: str
+    about: str
     hooks: tuple[str, ...]
     fields: tuple[str, ...]
     state: str
@@ -113,17 +122,17 @@ def unrecorded_changes(
 # The page ------------------------------------------------------------------------------------------------------------
 
 
-def open_page(ctx: Context, origins: Mapping[str, str]) -> tuple[PluginView, ...]:
+def open_page(ctx: Context, origins: Mapping[str, Origin]) -> tuple[PluginView, ...]:
     """Every loaded plugin, in load order. `origins`: where each comes from."""
     ctx.gate()
     manager, rows = ctx.manager, store.load_plugins(ctx.db)
     return tuple([
-        _view(manager, number, name, tuple(hooks), origins.get(name, "installed"), rows.get(name))
+        _view(manager, number, name, tuple(hooks), origins.get(name, Origin()), rows.get(name))
         for number, (name, hooks) in enumerate(manager.plugins().items(), 1)
     ])  # fmt: skip
 
 
-def find(ctx: Context, name: str, origins: Mapping[str, str]) -> PluginView:
+def find(ctx: Context, name: str, origins: Mapping[str, Origin]) -> PluginView:
     """One plugin. Errors: NotFound."""
     found = next((view for view in open_page(ctx, origins) if view.name == name), None)
     if found is None:
@@ -132,11 +141,11 @@ def find(ctx: Context, name: str, origins: Mapping[str, str]) -> PluginView:
 
 
 def _view(
-    manager: PolicyManager, number: int, name: str, hooks: tuple[str, ...], origin: str, row: store.PluginRow | None
+    manager: PolicyManager, number: int, name: str, hooks: tuple[str, ...], origin: Origin, row: store.PluginRow | None
 ) -> PluginView:
     state = "closed" if name in manager.standing.closed else "off" if name in manager.off else "on"
     return PluginView(
-        number=number, name=name, origin=origin, hooks=hooks,
+        number=number, name=name, origin=origin.place, about=origin.about, hooks=hooks,
         fields=tuple(field.label for field in manager.fields_of(name)) if name not in BUILTIN_NAMES else (),
         state=state, state_words=STATES[state], shuts=state == "closed" and manager.has_vetoes(name),
         may_widen=name in manager.may_widen and name not in BUILTIN_NAMES, can_switch=name not in BUILTIN_NAMES,

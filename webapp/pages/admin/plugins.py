@@ -78,5 +78,5 @@ def _number(name: str) -> int:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 18 else -1
 
 
-def _origins() -> Mapping[str, str]:
-    return cast(Mapping[str, str], current_app.extensions["vitrine_plugin_origins"])
+def _origins() -> Mapping[str, service.Origin]:
+    return cast(Mapping[str, service.Origin], current_app.extensions["vitrine_plugin_origins"])
