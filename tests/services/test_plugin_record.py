@@ -280,3 +280,33 @@ def test_d19_a_cell_that_anything_else_changed_meanwhile_follows_the_ordinary_ru
     plugins.switch(fresh, session, "mine", True, NOW)
     assert shown_of(fresh) == {"location"}
     assert offered(fresh) == ["email"]
+
+
+# Out of the installation and back -------------------------------------------------------------------------------------
+
+
+def shows(site: Context, handle: str = "sally") -> set[str]:
+    """Which of the plugin's own section and the field that it opened Anyone sees."""
+    return {extra.field for extra in seen(site, handle).extras} | shown_of(site, handle) - {"location"}
+
+
+@pytest.mark.parametrize(("is_off_first", "ran", "asked"), [
+    (False, "nothing", set()), (False, "a worker", {"email"}), (False, "migrate", {"email", "shoes"}),
+    (True, "nothing", set()), (True, "a worker", set()), (True, "migrate", {"shoes"}),
+])
+def test_d19_what_is_asked_of_a_plugin_that_was_out_of_the_installation(opened, is_off_first, ran, asked):
+    """The table of docs/plugins.md, row by row. What is not asked shows as before; an own choice does in every case."""
+    site, _ = opened
+    session, bit = admin(site), 1 << site.gate().bit["shoes"]
+    make_account(site.db, "chose", chosen=bit, chosen_anyone=bit, chosen_org=bit)
+    assert shows(site) == {"email", "shoes"}
+    if is_off_first:
+        plugins.switch(site, session, "mine", False, NOW)
+    if ran != "nothing":
+        assert shows(plug(site, record=ran == "migrate")) == set()
+    back = plug(site, ("mine", opener(Clock(), [False])), ("other", plugin()), may_widen=["mine"])
+    if is_off_first:
+        assert shows(back) == set()
+        plugins.switch(back, session, "mine", True, NOW)
+    assert (shows(back), set(offered(back))) == ({"email", "shoes"} - asked, asked)
+    assert "shoes" in shows(back, "chose")
