@@ -455,6 +455,9 @@ class NeverWidens(RuleBasedStateMachine):
         except Refused:
             return
         self.acted(head, row)
+        for other in self.world.linked(row):  # the group's links start anew, with nothing held back
+            self.before_link[other.id] = {name: set(seen) for name, seen in self.now.items()}
+            self.undone_since_link[other.id] = False
 
     @precondition(is_somebody_linked)
     @rule(index=who, silent=st.booleans())
