@@ -4,7 +4,9 @@ Pure transitions: each takes the gate and subjects as they are now and hands bac
 adds 1 to `edit_version` of the account whose owner acted. docs/gate.md says the rules in words.
 
 `fold`, `choose`, `clear`, `accept`, `cap`, `set_private` and `change_domain` on a primary *absorb* what its links hold
-back into its own row; the caller then frees the links of the group: `link_cap_* = ALL, link_private = false`.
+back into its own row; the write then frees the links of the group: `link_cap_* = ALL, link_private = false`. On a
+linked account that is shown they leave the links alone, but a profile that the link of *another* account keeps private
+becomes private itself: what the owner did behind that switch must not come to light with an unlinking of somebody else.
 """
 
 from __future__ import annotations

@@ -174,6 +174,30 @@ def test_d19_after_an_edit_of_the_primary_what_the_link_held_back_stays() -> Non
     assert world.gate.pending(world.subject(head)) == {"stats": Level.ANYONE}
 
 
+def test_d19_what_a_shown_account_edited_behind_a_private_switch_does_not_come_to_light_with_another_link() -> None:
+    world = World()
+    head, shown_one, private_one = world.create(MAIL), world.create(MAIL), world.create(MAIL)
+    world.set_private(private_one, True, False)
+    world.link(head, shown_one)
+    world.link(head, private_one, silent=True)
+    world.edit(shown_one)
+    world.unlink(private_one)
+    assert not world.gate.is_findable(ANONYMOUS, world.subject(shown_one))
+    assert world.subject(head).private
+
+
+@pytest.mark.parametrize("which", ["the private one itself", "a silent one"])
+def test_s51_an_edit_that_the_private_switch_does_not_cover_leaves_the_profile_as_it_was(which: str) -> None:
+    world = World()
+    head, silent_one, private_one = world.create(MAIL), world.create(MAIL), world.create(MAIL)
+    world.set_private(private_one, True, False)
+    world.link(head, silent_one, silent=True)
+    world.link(head, private_one)
+    world.edit(private_one if which == "the private one itself" else silent_one)
+    world.unlink(private_one)
+    assert not world.subject(head).private
+
+
 def test_d19_after_an_edit_the_unlinked_account_shows_no_more_than_the_profile_did() -> None:
     world = World()
     head, row = world.create(MAIL), world.create(MAIL)

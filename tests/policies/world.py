@@ -175,7 +175,7 @@ class World:
 
     def seen(self, viewer: Viewer) -> set[Atom]:
         """rec: an account's own record (API, directory). page: what the page at an account's address shows. sec: an
-        account's rows in a section. sum: a silent account's numbers in its profile's sums."""
+        account's rows in a section. sum: a linked account's numbers in its profile's sums."""
         gate, out = self.gate, set()
         for row in self.rows.values():
             subject = self.subject(row)
@@ -192,8 +192,10 @@ class World:
                     out |= {("page", shown.id, bit) for bit in _bits(mask)}
                 if not findable:
                     continue
-                kind = "sec" if shown is row or not shown.silent else "sum"
-                out |= {(kind, shown.id, bit) for bit in _bits(mask & gate.section_mask)}
+                if shown is row or not shown.silent:
+                    out |= {("sec", shown.id, bit) for bit in _bits(mask & gate.section_mask)}
+                if shown is not row:
+                    out |= {("sum", shown.id, bit) for bit in _bits(mask & gate.section_mask)}
         return out
 
     # verbs of owners
@@ -205,6 +207,9 @@ class World:
         if not row.primary:
             for other in self.linked(row):
                 other.hold = LinkHold(edit_self=other.hold.edit_self, edit_primary=other.hold.edit_primary)
+        elif not row.silent and any(other.hold.private for other in self.linked(self.head(row)) if other is not row):
+            head = self.head(row)
+            head.settings = replace(head.settings, private=True)
 
     def edit(self, row: Row) -> None:
         self.write(row, holding.fold(self.gate, self.subject(row)))

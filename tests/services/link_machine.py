@@ -348,8 +348,6 @@ class LinkMachine(RuleBasedStateMachine):
             assert group is not None
             settings = holding.choose(self.ctx.gate(), group.subject(group.asked), field, level)
             records.save(db, row.id, settings, {})
-            if row.primary is None:
-                records.free_links(db, row.id)
         self.world.choose(row, field, level)
 
     @rule(domain=st.sampled_from(DOMAINS[1:]), organization=st.sampled_from([None, *ORGANIZATIONS]))

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from policies.errors import Conflict, Invalid, NotFound
-from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Viewer
+from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Level, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.together import Beside, at_once
-from webapp.services import editing
+from webapp.services import editing, visibility
 from webapp.services.context import Context
 from webapp.services.ingest import record_events, register_source
 from webapp.services.viewing import load_viewer
@@ -133,6 +133,22 @@ def test_an_edit_absorbs_what_links_hold_back(ctx: Context, group: dict[str, Vie
     assert not cap & stats
     assert private
     assert row(ctx, group["second"].account_id, "link_cap_anyone", "link_private") == (2**63 - 1, False)
+
+
+@pytest.mark.parametrize(("keeper", "stays"), [("quiet", True), ("second", False), (None, False)])
+def test_d19_a_shown_account_that_acts_while_another_link_keeps_the_profile_private_keeps_it_so(
+    ctx: Context, group: dict[str, Viewer], keeper: str | None, stays: bool
+) -> None:
+    if keeper is not None:
+        ctx.db.execute("UPDATE account SET link_private = ? WHERE id = ?", (True, group[keeper].account_id))
+    primary = group["sally"].account_id
+    before = row(ctx, primary, "edit_version", "row_version")
+    acts = visibility.Acts({"job_title": (Level.ONLY_YOU, None)}, {}, {}, {})
+    assert visibility.save(ctx, group["second"], acts, NOW)
+    assert bool(row(ctx, primary, "private")) is stays
+    edits, version = row(ctx, primary, "edit_version", "row_version")
+    assert edits == before[0]
+    assert version > before[1] or not stays
 
 
 def test_strangers_and_anonymous_find_nothing_to_edit(ctx: Context, group: dict[str, Viewer]) -> None:

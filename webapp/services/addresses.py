@@ -81,8 +81,6 @@ def finish_change(ctx: Context, now: int, session: Session, key: str) -> str:
         if not accounts.set_email(ctx.db, account.id, address.email, address.key, domain_id, now):
             raise LinkGone
         records.save(ctx.db, account.id, settings, {})
-        if account.is_primary:
-            records.free_links(ctx.db, account.id)
         people_index.refresh(ctx, [account.id])
         session_store.end_of_account(ctx.db, account.id, but=session.session_id)
         proofs.cancel_for_account(ctx.db, account.id)

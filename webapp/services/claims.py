@@ -223,8 +223,6 @@ def _take(ctx: Context, group: Group, address: Address, now: int, password_hash:
     ):
         raise LinkGone
     records.save(ctx.db, member.id, settings, {})
-    if member.primary_id is None and group.linked:
-        records.free_links(ctx.db, member.id)
 
 
 def _settle_group(ctx: Context, account_id: int, now: int) -> None:

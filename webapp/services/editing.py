@@ -266,8 +266,6 @@ def write(
     own = {name: value for name, value in values.items() if name in records.COLUMNS}
     records.save(ctx.db, subject.account_id, holding.fold(standing.gate, subject), own)
     typed.save(ctx.db, subject.account_id, {name: value for name, value in values.items() if name not in own})
-    if holding.is_anchor(subject):
-        records.free_links(ctx.db, subject.account_id)
     people_index.refresh(ctx, [subject.account_id])
     reactions.changed(ctx, subject.account_id, values, now)
     audit.record(ctx.db, event, now, actor_id=viewer.account_id, subject_id=subject.account_id, **detail)

@@ -228,11 +228,9 @@ def _accept(ctx: Context, new_id: int, names: Collection[str]) -> list[str]:
         group = lock_group(ctx, new_id)
         settings = holding.accept(ctx.gate(group.version), group.subject(group.asked), levels)
         records.save(ctx.db, new_id, settings, {})
-        records.free_links(ctx.db, new_id)
     return list(levels)
 
 
 def _save(ctx: Context, new_id: int, values: dict[str, str]) -> None:
     group = lock_group(ctx, new_id)
     records.save(ctx.db, new_id, holding.fold(ctx.gate(group.version), group.subject(group.asked)), values)
-    records.free_links(ctx.db, new_id)

@@ -56,8 +56,6 @@ def save_privacy(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int
         if new["searchable"] != old["searchable"]:
             records.save_searchable(ctx.db, subject.account_id, bool(searchable))
             moved["searchable"] = bool(searchable)
-        if holding.is_anchor(subject):
-            records.free_links(ctx.db, subject.account_id)
         people_index.refresh(ctx, [subject.account_id])
         audit.record(
             ctx.db, "privacy:edit", now, actor_id=viewer.account_id, subject_id=subject.account_id,

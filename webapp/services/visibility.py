@@ -118,8 +118,6 @@ def save(ctx: Context, viewer: Viewer, acts: Acts, now: int) -> bool:
             return False
         records.save(ctx.db, subject.account_id, settings, {})
         visibility_offers.forget(ctx, gate, subject, done)
-        if holding.is_anchor(subject):
-            records.free_links(ctx.db, subject.account_id)
         levels = gate.levels(_after(subject, settings))
         narrowed = [name for name, level in gate.levels(subject).items() if levels[name] < level]
         grants.clear_ticks(ctx, subject.account_id, sum(1 << gate.bit[name] for name in narrowed))

@@ -36,6 +36,12 @@ base_version = ?, chosen = ?, chosen_anyone = ?, chosen_org = ?, cap_anyone = ?,
 private = ?, keep_name = ?, edit_version = edit_version + 1, row_version = row_version + 1
 WHERE id = ?
 """
+#: A shown linked account's owner acts while another link keeps the profile private: from now on it is private itself.
+KEEP_PRIVATE = """
+UPDATE account SET private = ?, row_version = row_version + 1 WHERE NOT private
+AND id = (SELECT primary_id FROM account WHERE id = ? AND NOT silent)
+AND EXISTS (SELECT 1 FROM account l WHERE l.primary_id = account.id AND l.link_private AND l.id <> ?)
+"""
 #: Links that hold nothing back are left alone: fewer row locks.
 FREE_LINKS = f"""
 UPDATE account SET link_cap_anyone = {ALL}, link_cap_org = {ALL}, link_private = ?
@@ -59,7 +65,11 @@ def load_columns(db: Database, account_id: int, columns: Collection[str]) -> dic
 
 
 def save(db: Database, account_id: int, settings: Settings, values: Mapping[str, Any]) -> None:
-    """Write values and folded settings of a record as one act of its owner: edit and row version go up by one."""
+    """Write values and folded settings of a record as one act of its owner: edit and row version go up by one.
+
+    What the links of a primary held back stands in its own row now, so the links are freed; and a profile in which a
+    shown linked account acted stays private if another link made it so (policies.holding).
+    """
     names = sorted(values)
     if not COLUMNS.issuperset(names):
         raise ValueError(f"not columns of a record: {names}")
@@ -72,6 +82,8 @@ def save(db: Database, account_id: int, settings: Settings, values: Mapping[str,
             account_id,
         ),
     )
+    db.execute(FREE_LINKS, (False, account_id))
+    db.execute(KEEP_PRIVATE, (True, account_id, account_id))
 
 
 def load_searchable(db: Database, account_id: int) -> bool:
@@ -83,11 +95,6 @@ def load_searchable(db: Database, account_id: int) -> bool:
 def save_searchable(db: Database, account_id: int, searchable: bool) -> None:
     """Part of an act of the owner: `save` moves the versions on."""
     db.execute("UPDATE account SET searchable = ? WHERE id = ?", (searchable, account_id))
-
-
-def free_links(db: Database, primary_id: int) -> None:
-    """What the links of a group held back now stands in the primary's own row (policies.holding)."""
-    db.execute(FREE_LINKS, (False, primary_id))
 
 
 def replace_avatar(db: Database, account_id: int, key: str | None, image: bytes, now: int) -> None:
