@@ -165,7 +165,7 @@ def test_levels_are_rehearsed_and_then_applied_without_javascript(app: Flask, bo
     assert boss.post("/admin/levels", "/admin/levels", **again, act="apply").status_code == 303
     page = boss.get("/admin/levels?saved=applied").text
     assert 'value="Fresh"' in page
-    assert "From this site" in page
+    assert "Set by this site" in page
     wrong = boss.post("/admin/levels", "/admin/levels", fragment=True, **levels_form(page) | {"at-1": "x"})
     assert wrong.status_code == 422
     assert 'id="f-at-1-err"' in wrong.text
