@@ -21,7 +21,7 @@ from webapp.ops.setup import set_up
 from webapp.services import people, people_index
 from webapp.services.people import SORTS, Asked
 from webapp.store.database import Database
-from webapp.store.people import ORDERS, Found, Search, find
+from webapp.store.people_search import ORDERS, Found, Search, find
 
 #: What one answer may take, in milliseconds.
 LIMIT = 100.0

@@ -31,7 +31,7 @@ from tests.test_twin_worlds import (
 from tests.twin import SEARCHES, Ask, Crawl, Stock, World, compare, crawl, etags_of
 from tests.worlds import canary
 from webapp.services import people, people_index
-from webapp.store import people as store
+from webapp.store import people_search as store
 
 #: A silent account's numbers are in the sums of its primary's card (D5): that pair is about its own pages alone.
 ALIKE = [pair for pair in PAIRS if pair.name != UNLINKED]

@@ -25,7 +25,7 @@ from webapp.services.opening import OpenProfile, open_profile
 from webapp.services.people import Asked, PeoplePage
 from webapp.services.views import ProfileView
 from webapp.store import people as store
-from webapp.store import policy
+from webapp.store import people_search, policy
 from webapp.store.profiles import load_group_of
 
 FIELDS = ("full_name", "job_title", "department", "organization", "location", "bio", "products")
@@ -218,7 +218,14 @@ def test_t49_the_directory_is_a_filter_over_what_the_gate_shows(
     viewers.append(look(ctx, ids[0]))
     for viewer in viewers:
         for search in (Asked(), *wanted):
-            assert handles(people.view_people(ctx, viewer, search, NOW)) == truth(ctx, viewer, search), (viewer, search)
+            right = truth(ctx, viewer, search)
+            assert handles(people.view_people(ctx, viewer, search, NOW)) == right, (viewer, search)
+            if search == Asked():
+                continue
+            with pytest.MonkeyPatch.context() as patch:     # nearly nothing is found by a walk
+                for name, value in (("WALK", 1), ("FURTHER", 1), ("SLACK", 0)):
+                    patch.setattr(people_search, name, value)
+                assert handles(people.view_people(ctx, viewer, search, NOW)) == right, (viewer, search)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -425,8 +432,10 @@ def test_a_search_that_many_match_and_one_that_few_match(ctx: Context, monkeypat
     """The walk in key order and the word index give one answer."""
     crowd(ctx, 120)
     whole = {q: walk(ctx, q=q) for q in ("ann", "zoe", "town", "004")}
-    monkeypatch.setattr(store, "WALK", 7)
-    assert {q: walk(ctx, q=q) for q in whole} == whole
+    for steps in ({"WALK": 7}, {"WALK": 7, "FURTHER": 20}, {"WALK": 2, "FURTHER": 2}):
+        for name, value in steps.items():
+            monkeypatch.setattr(people_search, name, value)
+        assert {q: walk(ctx, q=q) for q in whole} == whole
     for q, found in whole.items():
         assert found == truth(ctx, ANONYMOUS, Asked(q=q))
 
@@ -442,7 +451,8 @@ def test_where_few_were_active_the_last_name_is_found_too(ctx: Context, monkeypa
     whole = truth(ctx, ANONYMOUS, Asked(active=True))
     assert {"zz-one", "zz-two", "aa-three", "zz-year"} <= set(whole)
     assert "zz-past" not in whole
-    monkeypatch.setattr(store, "WALK", 2)
+    monkeypatch.setattr(people_search, "WALK", 2)
+    monkeypatch.setattr(people_search, "FURTHER", 2)
     monkeypatch.setattr(people, "PAGE", 2)
     assert walk(ctx, active=True) == whole
     assert walk(ctx, active=True, sort="name-down") == whole[::-1]

@@ -22,7 +22,7 @@ from webapp.services import ingest, people, people_index, repair, sessions
 from webapp.services import ladder_settings as levels
 from webapp.services.context import Context
 from webapp.store import people as store
-from webapp.store import policy
+from webapp.store import people_search, policy
 
 DAY = 86_400
 
@@ -63,8 +63,10 @@ def test_t50_pages_of_an_order_are_the_whole_cut_up(
         assert walk(ctx, viewer, sort=sort, **given_) == right
         with monkeypatch.context() as patch:
             patch.setattr(people, "PAGE", 4)
-            patch.setattr(store, "WALK", 3)
-            assert walk(ctx, viewer, sort=sort, **given_) == right
+            for steps in ({"WALK": 3}, {"FURTHER": 30}, {"FURTHER": 3}, {"SLACK": 0}):
+                for name, value in steps.items():
+                    patch.setattr(people_search, name, value)
+                assert walk(ctx, viewer, sort=sort, **given_) == right
     assert walk(ctx, sort=sort) != walk(ctx, acme, sort=sort)
 
 
@@ -164,20 +166,20 @@ def test_nobody_is_walked_past_where_one_organization_stands_in_front(
     monkeypatch.setattr(people, "PAGE", 5)
     acme = Viewer(organizations=frozenset({make_organization(ctx.db, "acme")}))
     asked_for: list[int] = []
-    real = store.find
+    real = people_search.find
 
     def find(*args: Any) -> Any:
         found = real(*args)
         asked_for.append(len(found))
         return found
 
-    monkeypatch.setattr(store, "find", find)
+    monkeypatch.setattr(people_search, "find", find)
     if ctx.db.dialect == "sqlite":
         steps = []
         for viewer in (ANONYMOUS, acme):
             count = [0]
             ctx.db.connection().set_progress_handler(lambda count=count: count.__setitem__(0, count[0] + 1), 10)
-            find(ctx.db, sorted(viewer.organizations), store.Search(order="helpful"), 6)
+            find(ctx.db, sorted(viewer.organizations), people_search.Search(order="helpful"), 6)
             ctx.db.connection().set_progress_handler(None, 0)
             steps.append(count[0])
         assert steps[1] < 6 * steps[0], steps
@@ -185,6 +187,27 @@ def test_nobody_is_walked_past_where_one_organization_stands_in_front(
     assert len(first) == 5
     assert first == walk(ctx, acme, sort="helpful")[:5]
     assert asked_for[-1] >= 5
+
+
+def test_a_word_of_everybodys_costs_a_small_organization_what_its_own_rows_do(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many others it stands with: few rows are walked to their end, the index of words is not asked."""
+    with ctx.db.transaction():
+        for number in range(40):
+            make_account(ctx.db, f"m{number:02}", kind="managed" if number > 35 else "personal", department="Glass",
+                         bio="glass", full_name=f"Ann {number:02}")
+    people_index.rebuild(ctx)
+    acme = make_organization(ctx.db, "acme")
+    monkeypatch.setattr(people_search, "WALK", 10)
+    seen: list[str] = []
+    real = ctx.db.rows
+    monkeypatch.setattr(ctx.db, "rows", lambda sql, params=(): seen.append(sql) or real(sql, params))
+    for order in people_search.ORDERS:
+        found = people_search.find(ctx.db, (acme,), people_search.Search(("glass",), order=order), 6)
+        assert len(found) == 6
+        assert order != "name-down" or acme in {row.audience for row in found}
+        assert not [sql for sql in seen if "LIKE" in sql or "MATCH" in sql], order
 
 
 # Who keeps it so -----------------------------------------------------------------------------------------------------

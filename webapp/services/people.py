@@ -23,10 +23,11 @@ from webapp.services.cursors import seal, unseal_words
 from webapp.services.notes import avatar_view
 from webapp.services.people_index import Sight, fold
 from webapp.services.views import AvatarView, MilestoneView, ShelfView
-from webapp.store import people as store
 from webapp.store import people_cards as card_store
-from webapp.store.people import LAST_PLACE, Found, Place, Search
+from webapp.store import people_search as store
+from webapp.store.people import LAST_PLACE
 from webapp.store.people_cards import Record
+from webapp.store.people_search import Found, Place, Search
 
 PAGE = 50
 GEMS = 3

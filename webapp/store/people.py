@@ -1,65 +1,19 @@
-"""The directory's index: its rows and the search through them, by compiled SQL. Who may see what is decided above.
+"""The directory's index: its rows and how they are written. Searched in people_search.py; who sees what: above.
 
 `people` holds one row per profile as Anyone sees it (audience 0) and one per organization whose members see something
-else. Every order ends in (sort_key, handle), compared byte by byte on both databases. No search ranks or scores.
+else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from heapq import merge
 from typing import NamedTuple
 
 from webapp.store.database import Database, marks
 from webapp.store.lists import padded
 
-#: How many rows in the order asked for are looked through before the word index is asked: what many match is found
-#: at once.
-WALK = 300
 #: The place of whom an order does not place for this audience: after everybody it does place, whose places are <= 0.
 LAST_PLACE = 1
-
-Place = tuple[int | str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An order of the directory: its columns, compared one after the other; `start` lies before every row."""
-
-    columns: tuple[str, ...]
-    start: Place
-    down: bool = False
-
-    def placed(self, alias: str = "") -> str:
-        """The condition that a row comes after a place."""
-        return f"({self.listed(alias)}) {'<' if self.down else '>'} ({marks(len(self.columns))})"
-
-    def placed_until(self, alias: str = "") -> str:
-        """The condition that a row comes at a place or before."""
-        return f"({self.listed(alias)}) {'>=' if self.down else '<='} ({marks(len(self.columns))})"
-
-    def listed(self, alias: str = "", way: str = "") -> str:
-        return ", ".join(f"{alias}{name}{way}" for name in self.columns)
-
-    def ordered(self, alias: str = "") -> str:
-        return self.listed(alias, " DESC" if self.down else "")
-
-    @property
-    def is_by_name(self) -> bool:
-        return self.columns == _NAME
-
-
-_NAME = ("sort_key", "handle")
-_BEFORE_ALL = -(2**62)
-#: Each stands in an index of its own behind the audience. Ties of a place go by name.
-ORDERS: dict[str, Order] = {
-    "name": Order(_NAME, ("", "")),
-    "name-down": Order(_NAME, ("\U0010ffff", ""), down=True),
-    "helpful": Order(("helpful", *_NAME), (_BEFORE_ALL, "", "")),
-    "newest": Order(("newest", *_NAME), (_BEFORE_ALL, "", "")),
-}
 
 
 class Entry(NamedTuple):
@@ -77,29 +31,6 @@ class Entry(NamedTuple):
     active_day: int | None
     helpful: int
     newest: int
-
-
-class Found(NamedTuple):
-    """A row that answers a search, in the order asked for: `place` holds the columns of that order."""
-
-    place: Place
-    profile_id: int
-    audience: int
-    handle: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What is looked for. `needles` stand in the words, each of three characters or more; `prefix` starts the sort key;
-    `since`: active on that day or later; `order`: one of ORDERS; `after`: the place of the last row that was shown,
-    empty for the beginning."""
-
-    needles: tuple[str, ...] = ()
-    prefix: str = ""
-    since: int | None = None
-    after: Place = ()
-    order: str = "name"
 
 
 # The index
@@ -255,145 +186,4 @@ def save_stamp(db: Database, stamp: str) -> None:
         "INSERT INTO site_setting(key, value) VALUES ('people_index', ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (stamp,),
-    )
-
-
-# The search
-
-
-def find(db: Database, audiences: Sequence[int], search: Search, limit: int) -> list[Found]:
-    """The first `limit` rows after `search.after` that this viewer's organizations and Anyone may be shown, in order.
-
-    A profile with a row for one of the organizations is found by that row alone; one with several comes several times.
-    """
-    down = ORDERS[search.order].down
-    halves = [_half(db, audience, (), search, limit) for audience in audiences]
-    # What comes after the last of a full list is on no page of this look: where one organization's members all stand
-    # at the front of an order, nobody else's rows are walked past theirs.
-    ends = [half[-1].place for half in halves if len(half) >= limit]
-    until = None if not ends else max(ends) if down else min(ends)
-    halves.append(_half(db, 0, tuple(audiences), search, limit, until))
-    return [row for row, _ in zip(merge(*halves, reverse=down), range(limit), strict=False)]
-
-
-def _half(
-    db: Database, audience: int, without: tuple[int, ...], search: Search, limit: int, until: Place | None = None
-) -> list[Found]:
-    order, needles, since = ORDERS[search.order], search.needles, search.since
-    after = search.after or order.start
-    bounds = (search.prefix, search.prefix + "\U0010ffff") if search.prefix else ()
-    if bounds and order.is_by_name:     # not from the first name of all
-        after = min(after, (bounds[1], "")) if order.down else max(after, (bounds[0], ""))
-    rest = (*bounds, *without, *(() if since is None else (since,)), limit)
-    shape = (db.dialect, search.order, bool(bounds), len(without))
-
-    def found(sql: str, *params: object) -> list[Found]:
-        return [Found(row[3:], row[0], audience, row[1], row[2]) for row in db.rows(sql, params)]
-
-    if not needles and since is None and (order.is_by_name or not bounds):
-        return found(_page_sql(*shape, until is not None), audience, *after, *(until or ()), *rest)
-    rows = found(_walk_sql(*shape, len(needles), since is not None), audience, *after, WALK, *needles, *rest)
-    if len(rows) >= limit:
-        return rows
-    if needles:
-        if db.dialect == "sqlite":
-            asked: tuple[object, ...] = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
-        else:
-            asked = tuple(f"%{_literal(needle)}%" for needle in needles)
-        return found(_words_sql(*shape, len(needles), since is not None), *asked, audience, *after, *rest)
-    if since is not None:
-        return found(_active_sql(*shape), audience, since, *after, *bounds, *without, limit)
-    return found(_prefix_sql(*shape), audience, *bounds, *after, *without, limit)
-
-
-def _literal(needle: str) -> str:
-    return needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-#: Of a row that an index finds, what is still asked of it: without the words, so that many stay in memory.
-_HIT = "profile_id, audience, sort_key, handle, name, active_day, helpful, newest"
-_RANGE = "p.sort_key >= ? AND p.sort_key < ?"
-
-
-def _columns(order: Order) -> str:
-    return f"p.profile_id, p.handle, p.name, {order.listed('p.')}"
-
-
-def _conditions(ranged: bool, without: int, since: bool) -> str:
-    sql = f" AND {_RANGE}" if ranged else ""
-    if without:
-        sql += (
-            " AND NOT EXISTS (SELECT 1 FROM people o WHERE o.profile_id = p.profile_id"
-            f" AND o.audience IN ({marks(without)}))"
-        )
-    return sql + (" AND p.active_day >= ?" if since else "")
-
-
-@lru_cache(maxsize=128)
-def _page_sql(dialect: str, order_name: str, ranged: bool, without: int, ends: bool) -> str:
-    """Rows in order, by the order's own index."""
-    order = ORDERS[order_name]
-    until = f" AND {order.placed_until('p.')}" if ends else ""
-    return (
-        f"SELECT {_columns(order)} FROM people p WHERE p.audience = ? AND {order.placed('p.')}{until}"
-        f"{_conditions(ranged, without, False)} ORDER BY {order.ordered('p.')} LIMIT ?"
-    )
-
-
-@lru_cache(maxsize=512)
-def _walk_sql(dialect: str, order_name: str, ranged: bool, without: int, needles: int, since: bool) -> str:
-    """Of the next WALK rows in order those that match."""
-    order = ORDERS[order_name]
-    inside = "instr(p.words, ?) > 0" if dialect == "sqlite" else "strpos(p.words, ?) > 0"
-    words = " AND ".join([inside] * needles) or "TRUE"
-    return (
-        f"SELECT {_columns(order)} FROM (SELECT * FROM people WHERE audience = ? AND {order.placed()}"
-        f" ORDER BY {order.ordered()} LIMIT ?) p"
-        f" WHERE {words}{_conditions(ranged, without, since)} ORDER BY {order.ordered('p.')} LIMIT ?"
-    )
-
-
-@lru_cache(maxsize=128)
-def _active_sql(dialect: str, order_name: str, ranged: bool, without: int) -> str:
-    """Rows by the day somebody was last active: where few were, the order would be walked to its end for them."""
-    return _by_index_sql(dialect, order_name, "people_active", "p.active_day >= ?", ranged, without)
-
-
-@lru_cache(maxsize=64)
-def _prefix_sql(dialect: str, order_name: str, ranged: bool, without: int) -> str:
-    """Rows by the beginning of the name, in an order that is not by name."""
-    return _by_index_sql(dialect, order_name, "people_order", _RANGE, False, without)
-
-
-def _by_index_sql(dialect: str, order_name: str, index: str, hit: str, ranged: bool, without: int) -> str:
-    """Rows that an index finds, then sorted. MATERIALIZED: else PostgreSQL walks the order's index instead."""
-    order = ORDERS[order_name]
-    rest = f"{order.placed('p.')}{_conditions(ranged, without, False)} ORDER BY {order.ordered('p.')} LIMIT ?"
-    if dialect == "sqlite":
-        return (
-            f"SELECT {_columns(order)} FROM people p INDEXED BY {index} WHERE p.audience = ? AND {hit} AND {rest}"
-        )
-    return (
-        f"WITH hit AS MATERIALIZED (SELECT {_HIT} FROM people p WHERE audience = ? AND {hit})"
-        f" SELECT {_columns(order)} FROM hit p WHERE {rest}"
-    )
-
-
-@lru_cache(maxsize=512)
-def _words_sql(dialect: str, order_name: str, ranged: bool, without: int, needles: int, since: bool) -> str:
-    """Rows by the trigrams of their words. MATERIALIZED as above."""
-    order = ORDERS[order_name]
-    rest = (
-        f"p.audience = ? AND {order.placed('p.')}{_conditions(ranged, without, since)}"
-        f" ORDER BY {order.ordered('p.')} LIMIT ?"
-    )
-    if dialect == "sqlite":
-        return (
-            f"SELECT {_columns(order)} FROM people_words w CROSS JOIN people p ON p.id = w.rowid"
-            f" WHERE w.people_words MATCH ? AND {rest}"
-        )
-    like = " AND ".join(["words LIKE ?"] * needles)
-    return (
-        f"WITH hit AS MATERIALIZED (SELECT {_HIT} FROM people WHERE {like})"
-        f" SELECT {_columns(order)} FROM hit p WHERE {rest}"
     )
