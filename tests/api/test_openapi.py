@@ -54,7 +54,8 @@ def test_s83_no_key_is_ever_null(client: Any) -> None:
     found = json.loads(client.get("/api/openapi.json").data)
     assert '"null"' not in json.dumps(found["components"])
     assert found["components"]["schemas"]["User"]["required"] == ["accountId", "displayName"]
-    assert set(schemas.User.model_fields) == {"accountId", "displayName", "profileUrl", *(key for _, key in KEYS)}
+    assert set(schemas.User.model_fields) == {
+        "accountId", "displayName", "more", "profileUrl", *(key for _, key in KEYS)}
     assert found["components"]["schemas"]["Activities"]["properties"]["events"]["maxItems"] == BATCH == 1000
 
 

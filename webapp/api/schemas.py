@@ -150,6 +150,10 @@ class _Named(_Given):
     fullName: str | None = None
 
 
+#: Of every answer that tells a record.
+_MORE = "Fields that plugins of the site add and members type into: the field's name to the text."
+
+
 class _Employed(_Given):
     jobTitle: str | None = None
     department: str | None = None
@@ -162,6 +166,7 @@ class User(_Employed, _Named):
     """One account's own record, as the caller may see it."""
 
     email: str | None = None
+    more: dict[str, str] | None = Field(None, description=_MORE)
     profileUrl: str | None = Field(None, description="The community profile that it is part of, where that is public.")
 
 
@@ -220,6 +225,7 @@ class Profile(_Employed, _Named):
     handle: str
     bio: str | None = None
     email: str | None = None
+    more: dict[str, str] | None = Field(None, description=_MORE)
     memberSince: str | None = None
     totals: dict[str, int] | None = Field(None, description="Metric to total.")
     level: LevelReached | None = None

@@ -15,6 +15,7 @@ from typing import Any
 from webapp.services import held, totals
 from webapp.services.app_views import Looker, mask_of, work_of
 from webapp.services.context import Context
+from webapp.services.extras import typed_names, typed_words
 from webapp.services.links import show_links
 from webapp.services.opening import OpenProfile, open_profile
 from webapp.services.views import HeldView, Moved, ShelfView
@@ -69,6 +70,8 @@ def _json(opened: OpenProfile) -> dict[str, Any]:
     if own.avatar:
         found["avatarUrl"] = f"{base}/avatar/{own.avatar}.webp"
     found |= _texts(own, TEXTS)
+    if words := typed_words(ctx, opened.face.id, opened.names(typed_names(ctx))):
+        found["more"] = words
     if own.member_since is not None:
         found["memberSince"] = moment(own.member_since)
     amounts = totals.totals_of(sums, manager)

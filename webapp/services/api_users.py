@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policies.visibility import Gate
@@ -16,10 +16,12 @@ from webapp.services import people
 from webapp.services.api_profiles import profile_of
 from webapp.services.app_views import ANYBODY, Looker, mask_of
 from webapp.services.context import Context
+from webapp.services.extras import typed_names, typed_words
 from webapp.services.notes import LIVE
 from webapp.services.people import Asked
 from webapp.services.views import Moved
 from webapp.store import api_users as store
+from webapp.store import typed
 from webapp.store.profiles import NOBODY, Group, Values, load_group_of_public, load_values
 
 #: The field of the gate behind each key, in the order of the answer.
@@ -35,32 +37,38 @@ _PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def user_json(ctx: Context, looker: Looker, account_id: str) -> dict[str, Any] | None:
-    """The record of the account with this public id; None: unknown, gone or hidden whole (D2). Two statements."""
+    """The record of the account with this public id; None: unknown, gone or hidden whole (D2). Two statements, one
+    more where members type into fields of plugins."""
     group = load_group_of_public(ctx.db, account_id if _PUBLIC_ID.fullmatch(account_id) else "")
     gate = ctx.gate(group.version)
     mask = _shown(gate, looker, group)
     names = () if mask is None else _names(gate, mask)
     found = load_values(ctx.db, NOBODY[0] if mask is None else group.asked.id, names)
-    return _record(ctx, gate, group, account_id, found[0]) if mask is not None and found else None
+    words = typed_words(ctx, group.asked.id, () if mask is None else _names(gate, mask, typed_names(ctx)))
+    return _record(ctx, gate, group, account_id, found[0], words) if mask is not None and found else None
 
 
 def users_json(ctx: Context, looker: Looker, account_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The records of up to MOST accounts, in the order asked for; who is unknown is missing. Two statements."""
+    """The records of up to MOST accounts, in the order asked for; who is unknown is missing. As for one, and one
+    statement for each field of plugins that members type into."""
     ids = [account_id for account_id in dict.fromkeys(account_ids) if _PUBLIC_ID.fullmatch(account_id)]
     groups = store.load_groups_of_public(ctx.db, ids)
-    wanted: list[tuple[int, tuple[str, ...]]] = []
+    seen: list[tuple[int, Gate, int] | None] = []
     for account_id in ids:
         group = groups.get(account_id)
-        mask = None
-        if group is not None:
-            gate = ctx.gate(group.version)
-            mask = _shown(gate, looker, group)
-        wanted.append((NOBODY[0], ()) if group is None or mask is None else (group.asked.id, _names(gate, mask)))
-    values = store.load_many_values(ctx.db, wanted)
+        gate = None if group is None else ctx.gate(group.version)
+        mask = None if group is None or gate is None else _shown(gate, looker, group)
+        seen.append(None if group is None or gate is None or mask is None else (group.asked.id, gate, mask))
+    values = store.load_many_values(ctx.db, [
+        (NOBODY[0], ()) if one is None else (one[0], _names(one[1], one[2])) for one in seen])
+    words = {name: typed.load_of(ctx.db, name, [
+        NOBODY[0] if one is None or not _names(one[1], one[2], (name,)) else one[0] for one in seen
+    ]) for name in typed_names(ctx)}
     return [
-        _record(ctx, gate, groups[account_id], account_id, found)
-        for account_id, found in zip(ids, values, strict=True)
-        if found is not None
+        _record(ctx, one[1], groups[account_id], account_id, found, {
+            name: some[found.id] for name, some in words.items() if found.id in some})
+        for account_id, one, found in zip(ids, seen, values, strict=True)
+        if one is not None and found is not None
     ]
 
 
@@ -121,12 +129,14 @@ def _shown(gate: Gate, looker: Looker, group: Group) -> int | None:
     return None if hidden | (group.asked.state not in LIVE) else mask
 
 
-def _names(gate: Gate, mask: int) -> tuple[str, ...]:
+def _names(gate: Gate, mask: int, fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
     bit = gate.bit
-    return tuple([name for name in FIELDS if name in bit and mask >> bit[name] & 1])
+    return tuple([name for name in fields if name in bit and mask >> bit[name] & 1])
 
 
-def _record(ctx: Context, gate: Gate, group: Group, account_id: str, values: Values) -> dict[str, Any]:
+def _record(
+    ctx: Context, gate: Gate, group: Group, account_id: str, values: Values, words: Mapping[str, str]
+) -> dict[str, Any]:
     base = ctx.site.base_url
     found: dict[str, Any] = {
         "accountId": account_id, "displayName": gate.display_name(values.full_name, values.public_name),
@@ -135,6 +145,8 @@ def _record(ctx: Context, gate: Gate, group: Group, account_id: str, values: Val
         value = getattr(values, field)
         if value:
             found[key] = f"{base}/avatar/{value}.webp" if field == "avatar" else value
+    if words:
+        found["more"] = dict(words)
     if (handle := _profile_of(group)) is not None:
         found["profileUrl"] = f"{base}/u/{handle}"
     return found

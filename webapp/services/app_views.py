@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from policies.terms import ANONYMOUS, Subject, Viewer
+from policies.terms import ANONYMOUS, Field, Subject, Viewer
 from policies.visibility import Gate
 from webapp.services.context import Context
 from webapp.services.grants import Bearer, open_to_ticks
 from webapp.services.viewing import load_viewer
+from webapp.store.profiles import COLUMNS
 
 READ_PROFILES = "profiles:read"
 READ_ME = "me:read"
@@ -41,6 +42,14 @@ class Looker:
 
 
 ANYBODY = Looker()
+
+
+def given_fields(gate: Gate) -> tuple[Field, ...]:
+    """The fields of a record that answers to apps can hold: the core's, and of plugins what members type into."""
+    return tuple([
+        field for field in gate.fields
+        if field.name in gate.bit and not field.section and (field.typed or field.name in COLUMNS)
+    ])  # fmt: skip
 
 
 def looker_of(ctx: Context, bearer: Bearer | None) -> Looker:

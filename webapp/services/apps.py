@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from policies.errors import Invalid, NotFound
 from webapp.services import admins, texts, tokens
+from webapp.services.app_views import given_fields
 from webapp.services.consent import owner_words
 from webapp.services.context import Context
 from webapp.services.grants import SCOPES
@@ -228,8 +229,7 @@ def sources(ctx: Context) -> list[tuple[int, str]]:
 
 def askable(ctx: Context) -> tuple[tuple[str, str], ...]:
     """(name, label) of the record fields that an app can ask for: those with levels that members set."""
-    gate = ctx.gate()
-    return tuple([(field.name, field.label) for field in gate.fields if field.name in gate.bit and not field.section])
+    return tuple([(field.name, field.label) for field in given_fields(ctx.gate())])
 
 
 def view_of(ctx: Context, app: App) -> AppView:

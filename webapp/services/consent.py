@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from policies.errors import Conflict, NotFound, Refused
 from policies.terms import ANONYMOUS, Field, Subject, Viewer
 from policies.visibility import Gate, display_name
 from webapp.services import mailer, oauth
+from webapp.services.app_views import given_fields
 from webapp.services.context import Context
+from webapp.services.extras import typed_names, typed_words
 from webapp.services.grants import open_to_ticks
 from webapp.services.links import load_links
 from webapp.services.notes import avatar_view
@@ -97,6 +99,7 @@ class _Own:
     gate: Gate
     subject: Subject
     values: Values
+    words: Mapping[str, str]
     visible: int
     offered: int
 
@@ -125,7 +128,7 @@ def open_page(ctx: Context, session: Session, asked: Asked) -> ConsentPage:
         if not reads_me:
             return ()
         return tuple([
-            SharedField(field.name, field.label, _words(own.values, field), ICONS.get(field.name, "info"),
+            SharedField(field.name, field.label, _words(own, field), ICONS.get(field.name, "info"),
                         bool(ticked >> own.gate.bit[field.name] & 1))
             for field in fields if bits >> own.gate.bit[field.name] & 1
         ])  # fmt: skip
@@ -230,10 +233,12 @@ def _own(ctx: Context, account_id: int, client: Client) -> _Own:
         raise NotFound
     gate = ctx.gate(group.version)
     subject = group.subject(group.asked)
-    visible = gate.mask(type_viewer(client), subject) & gate.record_mask
-    offered = client.fields & ~visible & open_to_ticks(gate, subject)
+    given = sum(1 << gate.bit[field.name] for field in given_fields(gate))
+    visible = gate.mask(type_viewer(client), subject) & given
+    offered = client.fields & ~visible & open_to_ticks(gate, subject) & given
     values = profiles.load_values(ctx.db, account_id, profiles.COLUMNS)[0]
-    return _Own(group, gate, subject, values, visible, offered)
+    words = typed_words(ctx, account_id, typed_names(ctx))
+    return _Own(group, gate, subject, values, words, visible, offered)
 
 
 def _require_verified(ctx: Context, account_id: int) -> accounts.Login:
@@ -262,9 +267,9 @@ def _shows(gate: Gate, mask: int, name: str) -> bool:
     return bool(mask >> gate.bit[name] & 1)
 
 
-def _words(values: Values, field: Field) -> str:
+def _words(own: _Own, field: Field) -> str:
     """The owner's own value in one line."""
-    raw = getattr(values, field.name, None)
+    raw = own.words.get(field.name) if field.typed else getattr(own.values, field.name, None)
     if not raw:
         return ""
     if field.name == "avatar":

@@ -3,7 +3,7 @@ gate shows the field; what the plugin is told is what the viewer sees on the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from policies.builtin.fields import FIELDS
 from policies.extending import Facts, Holding
@@ -28,6 +28,24 @@ def plugin_fields(ctx: Context) -> tuple[Field, ...]:
     return tuple([field for field in ctx.manager.fields if field.name not in _CORE])
 
 
+def typed_names(ctx: Context) -> tuple[str, ...]:
+    """The fields of plugins that are on which members type into, in load order."""
+    return tuple([field.name for field in ctx.manager.fields if field.typed])
+
+
+def typed_words(ctx: Context, account_id: int, shown: Collection[str]) -> dict[str, str]:
+    """What an account typed into those of these fields that are `shown`.
+
+    One statement wherever there is such a field, of nobody if all are hidden (T61).
+    """
+    names = typed_names(ctx)
+    if not names:
+        return {}
+    wanted = [name if name in shown else "" for name in names]
+    found = typed.load(ctx.db, account_id if any(wanted) else NOBODY[0], wanted)
+    return {name: value for name in names if (value := found.get(name))}
+
+
 def view_extras(
     opened: OpenProfile, own: Values, amounts: Mapping[str, int], items: Mapping[str, Sequence[Item]],
     audiences: Mapping[str, str],
@@ -35,18 +53,14 @@ def view_extras(
     """What the plugins show of this profile to this viewer; nothing of those that fail or have nothing."""
     fields = plugin_fields(opened.ctx)
     shown = [field for field in fields if opened.shows(field.name)]
-    words: dict[str, str | None] = {}
-    if any(field.typed for field in fields):        # asked whatever is hidden: of nobody, if all is (T61)
-        names = [field.name for field in shown if field.typed]
-        words = typed.load(opened.ctx.db, opened.face.id if names else NOBODY[0], names or [""])
+    words = typed_words(opened.ctx, opened.face.id, [field.name for field in shown])
     if not shown:
         return ()
     facts = Facts(
         kind=opened.gate.kind(opened.face.domain_id),
         day=opened.now // DAY * DAY,
         totals=dict(amounts),
-        values={name: value for name in _VALUES if (value := getattr(own, name))}
-        | {name: value for name, value in words.items() if value},
+        values={name: value for name in _VALUES if (value := getattr(own, name))} | words,
         holdings=holdings(item for some in items.values() for item in some),
         member_since=own.member_since,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from webapp.store.database import Database, marks
+from webapp.store.lists import padded
 
 
 def load(db: Database, account_id: int, names: Collection[str]) -> dict[str, str | None]:
@@ -14,6 +15,15 @@ def load(db: Database, account_id: int, names: Collection[str]) -> dict[str, str
         return {}
     sql = f"SELECT name, value FROM field_value WHERE account_id = ? AND name IN ({marks(len(wanted))})"
     return dict.fromkeys(wanted) | {row[0]: row[1] for row in db.rows(sql, (account_id, *wanted))}
+
+
+def load_of(db: Database, name: str, account_ids: Sequence[int]) -> dict[int, str]:
+    """{account: value} of one field of some accounts. As many statements as the list is long, whoever is in it."""
+    found: dict[int, str] = {}
+    for some, ids in padded(account_ids):
+        sql = f"SELECT account_id, value FROM field_value WHERE name = ? AND account_id IN ({some})"
+        found |= dict(db.rows(sql, (name, *ids)))
+    return found
 
 
 def load_all(db: Database, account_id: int) -> list[tuple[str, str]]:
