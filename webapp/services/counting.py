@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from policies.terms import ActivityKind
 from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.store import ingest as store
 from webapp.store.days import add_days
-from webapp.store.ingest import ActivityRow, SourceRow
+from webapp.store.ingest import ActivityRow, Own, SourceRow
 
 _DAY = 86_400
 
@@ -96,18 +97,19 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
         return
     store.add_counters(db, deltas)
     store.add_pairs(db, pairs)
-    add_days(db, days)
+    moved = add_days(db, days)
     people_index.hold(ctx, deltas)
     if sign > 0:    # what went is noticed when the row is looked at
-        people_index.touch(ctx, ((account, day) for account, day, _ in days))
+        people_index.touch(ctx, moved)
     _hold(ctx, source, held, sign)
     people_index.refresh(ctx, {account for account, kind, _ in held if kind == "designation"})
     for account, about in groups:
         rows = store.load_behind(db, account, source.id, GROUP_KINDS, about)
         store.set_held(db, account, "group", item_of(source.name, about), source.id, membership(rows))
     courses = {account for account, kind, _ in held if kind == "course"}
-    _cross(ctx, earliest, courses, sign)
-    people_index.rescore(ctx, courses | {account for account, delta in deltas.items() if any(delta)})
+    own = store.load_own(db, sorted(courses | {account for account, delta in deltas.items() if any(delta)}))
+    _cross(ctx, earliest, own, courses, sign)
+    people_index.rescore(ctx, own)
 
 
 def count_giver(ctx: Context, events: Iterable[ActivityRow], giver: int) -> None:
@@ -121,7 +123,7 @@ def count_giver(ctx: Context, events: Iterable[ActivityRow], giver: int) -> None
     store.add_counters(ctx.db, dict.fromkeys(receivers, [0] * len(store.COUNTERS)))
     store.add_pairs(ctx.db, pairs)
     people_index.hold(ctx, receivers)
-    people_index.rescore(ctx, receivers)
+    people_index.rescore(ctx, store.load_own(ctx.db, sorted(receivers)))
 
 
 def membership(rows: Sequence[tuple[str, int, str, str, str]]) -> tuple[str, str, int, int] | None:
@@ -156,21 +158,22 @@ def _hold(ctx: Context, source: SourceRow, held: dict[tuple[int, str, str], list
     store.add_held(ctx.db, added)
 
 
-def _cross(ctx: Context, earliest: dict[tuple[int, str], int], courses: set[int], sign: int) -> None:
+def _cross(
+    ctx: Context, earliest: dict[tuple[int, str], int], own: Mapping[int, Own], courses: set[int], sign: int
+) -> None:
     """Bring the dates of crossed milestones in line: when the n-th event by time happened, however late it arrived."""
     db = ctx.db
     if sign > 0:
-        earliest = _unsettled(ctx, earliest)
+        earliest = _unsettled(ctx, earliest, own)
     accounts = sorted({account for account, _ in earliest} | courses)
     if not accounts:
         return
     crossings = store.load_crossings(db, accounts)
-    counters = store.load_counters(db, accounts)
     found: list[tuple[int, str, int, int]] = []
     gone: list[tuple[int, str, int]] = []
     for (account, metric), at in earliest.items():
         known = crossings.get((account, metric), {})
-        total = counters[account][metric]
+        total = getattr(own[account], metric)
         for value in ctx.manager.ladder(metric):
             if value > total:
                 break
@@ -191,7 +194,9 @@ def _cross(ctx: Context, earliest: dict[tuple[int, str], int], courses: set[int]
     store.delete_crossings(db, gone)
 
 
-def _unsettled(ctx: Context, earliest: Mapping[tuple[int, str], int]) -> dict[tuple[int, str], int]:
+def _unsettled(
+    ctx: Context, earliest: Mapping[tuple[int, str], int], own: Mapping[int, Own]
+) -> dict[tuple[int, str], int]:
     """Those of (account, metric) -> earliest new event where a milestone may be new or have another date.
 
     Mostly none is: every milestone up to the sum is dated, and not later than all that came.
@@ -201,9 +206,11 @@ def _unsettled(ctx: Context, earliest: Mapping[tuple[int, str], int]) -> dict[tu
         metrics.setdefault(metric, []).append(account)
     found: dict[tuple[int, str], int] = {}
     for metric, accounts in metrics.items():
-        ladder = ctx.manager.ladder(metric)
-        for account, total, dated, largest, latest in store.load_standing(ctx.db, metric, ladder, accounts):
-            at = earliest[(account, metric)]
+        ladder, total_of = ctx.manager.ladder(metric), attrgetter(metric)
+        crossed = store.load_dated(ctx.db, metric, ladder, sorted(accounts))
+        for account in accounts:
+            total, at = total_of(own[account]), earliest[(account, metric)]
+            dated, largest, latest = crossed.get(account, (0, 0, 0))
             if at < latest or largest > total or dated != bisect_right(ladder, total):
                 found[(account, metric)] = at
     return found

@@ -18,6 +18,7 @@ from webapp.services.context import Context
 from webapp.services.notes import LIVE
 from webapp.store import people as store
 from webapp.store import people_cards as card_store
+from webapp.store.ingest import Own
 from webapp.store.people import LAST_PLACE, Entry
 from webapp.store.people_cards import COLUMNS, JOINED, Record
 from webapp.store.profiles import Group, Member
@@ -186,27 +187,40 @@ def hold(ctx: Context, account_ids: Iterable[int]) -> None:
 
 
 def touch(ctx: Context, days: Iterable[tuple[int, int]]) -> None:
-    """Activity of (account, day) was recorded: move the last active day on."""
+    """Activity of (account, day) was recorded where none was before or later: move the last active day on."""
     latest: dict[int, int] = {}
     for account_id, day in days:
         latest[account_id] = max(day, latest.get(account_id, 0))
     store.touch_days(ctx.db, sorted(latest.items()))
 
 
-def rescore(ctx: Context, account_ids: Iterable[int]) -> None:
+def rescore(ctx: Context, moved: Mapping[int, Own]) -> None:
     """Totals of these accounts have moved: bring the order by points in line, where an audience sees them.
 
-    Inside the transaction that counted, which holds the accounts and their primaries.
+    Inside the transaction that counted, which holds the accounts and their primaries. What an account in no group has
+    by itself is its profile's totals.
     """
-    groups = store.load_placed(ctx.db, sorted(set(account_ids)))
-    if groups:
-        store.set_helpful(ctx.db, zip(_helpful(ctx, list(groups.values())), groups, strict=True))
+    grouped = sorted(account_id for account_id, own in moved.items() if own.grouped)
+    groups = store.load_placed(ctx.db, grouped) if grouped else {}
+    places = list(zip(_helpful(ctx, list(groups.values())), groups, strict=True)) if groups else []
+    places += [
+        (_place(ctx, dict(zip(_METRICS, own, strict=False))), account_id)
+        for account_id, own in moved.items() if not own.grouped
+    ]
+    store.set_helpful(ctx.db, places)
+
+
+_METRICS = Own._fields[:-1]
 
 
 def _helpful(ctx: Context, groups: Sequence[Sequence[int]]) -> list[int]:
     """The places of these groups of accounts by their kudos points, the most first."""
     totals = card_store.load_totals(ctx.db, [(ids, True, True) for ids in groups])
-    return [-max(0, ctx.manager.kudos_points(ctx.manager.with_metrics(amounts))) for amounts in totals]
+    return [_place(ctx, amounts) for amounts in totals]
+
+
+def _place(ctx: Context, totals: dict[str, int]) -> int:
+    return -max(0, ctx.manager.kudos_points(ctx.manager.with_metrics(totals)))
 
 
 def stamp(ctx: Context, now: int = 0) -> str:

@@ -55,31 +55,39 @@ def pack(counts: Mapping[tuple[int, int], int]) -> str:
     )
 
 
-def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> None:
-    """Add to (account, day, area); a day at zero goes. Only under a lock on the accounts: rows are read and written."""
+def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> list[tuple[int, int]]:
+    """Add to (account, day, area); a day at zero goes. Only under a lock on the accounts: rows are read and written.
+
+    Returns (account, day) where a year's last day with anything in it is a later one now, or its first.
+    """
     years: dict[int, dict[int, dict[tuple[int, int], int]]] = {}
     for (account, day, area), n in deltas.items():
         year = year_of(day)
         own = years.setdefault(year, {}).setdefault(account, {})
         key = (day - start_of(year), area_number(area))
         own[key] = own.get(key, 0) + n
+    moved: list[tuple[int, int]] = []
     for year, accounts in sorted(years.items()):
-        texts: dict[int, str] = {}
+        known: dict[int, tuple[int, str]] = {}
         for some, ids in padded(sorted(accounts)):
-            texts |= dict(db.rows(
-                f"SELECT account_id, days FROM activity_year WHERE year = ? AND account_id IN ({some})", (year, *ids)
-            ))
-        _save(db, year, texts, accounts)
+            sql = f"SELECT account_id, last_day, days FROM activity_year WHERE year = ? AND account_id IN ({some})"
+            for account, last, text in db.rows(sql, (year, *ids)):
+                known[account] = last, text
+        moved += _save(db, year, known, accounts)
+    return moved
 
 
 def _save(
-    db: Database, year: int, texts: Mapping[int, str], accounts: Mapping[int, Mapping[tuple[int, int], int]]
-) -> None:
-    start, kept, gone = start_of(year), [], []
+    db: Database, year: int, known: Mapping[int, tuple[int, str]], accounts: Mapping[int, Mapping[tuple[int, int], int]]
+) -> list[tuple[int, int]]:
+    start, kept, gone, moved = start_of(year), [], [], []
     for account, more in sorted(accounts.items()):
-        last, text = _appended(texts.get(account), more) or _added(texts.get(account), more)
+        before, old = known.get(account, (-1, None))
+        last, text = _appended(old, more) or _added(old, more)
         if text:
             kept.append((account, year, start + last, text))
+            if start + last > before:
+                moved.append((account, start + last))
         else:
             gone.append((account, year))
     db.executemany(
@@ -88,6 +96,7 @@ def _save(
         kept,
     )
     db.executemany("DELETE FROM activity_year WHERE account_id = ? AND year = ?", gone)
+    return moved
 
 
 def _appended(text: str | None, more: Mapping[tuple[int, int], int]) -> tuple[int, str] | None:

@@ -234,12 +234,35 @@ def add_counters(db: Database, deltas: Mapping[int, Sequence[int]]) -> None:
     )
 
 
-def load_counters(db: Database, account_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """The counters of accounts, by name."""
+class Own(NamedTuple):
+    """What an account has by itself: its counters, its courses, and whether it is in a link group.
+
+    The fields before `grouped` are named as the metrics they are the totals of, where it is in none.
+    """
+
+    answers: int
+    accepted_solutions: int
+    articles: int
+    likes_received: int
+    total_posts: int
+    peer_kudos: int
+    courses_completed: int
+    grouped: bool
+
+
+_OWN = (
+    f"SELECT a.id, {', '.join(f'a.{name}' for name in COUNTERS)},"
+    " (SELECT COUNT(*) FROM held h WHERE h.account_id = a.id AND h.kind = 'course'),"
+    " a.primary_id IS NOT NULL OR EXISTS (SELECT 1 FROM account s WHERE s.primary_id = a.id)"
+    " FROM account a WHERE a.id IN ({})"
+)
+
+
+def load_own(db: Database, account_ids: Sequence[int]) -> dict[int, Own]:
+    """What these accounts have by themselves; one that is in no link group has nothing beside it."""
     return {
-        row[0]: dict(zip(COUNTERS, row[1:], strict=True))
-        for some, values in padded(account_ids)
-        for row in db.rows(f"SELECT id, {', '.join(COUNTERS)} FROM account WHERE id IN ({some})", values)
+        row[0]: Own._make(row[1:])
+        for some, values in padded(account_ids) for row in db.rows(_OWN.format(some), values)
     }
 
 
@@ -304,24 +327,20 @@ def load_behind(
 # Crossings of milestones
 
 
-def load_standing(
+def load_dated(
     db: Database, metric: str, ladder: Sequence[int], account_ids: Sequence[int]
-) -> list[tuple[int, int, int, int, int]]:
-    """(account, counter, how many of the ladder's milestones are dated, the largest of them, the latest date).
-
-    The last two are 0 where none is dated.
-    """
+) -> dict[int, tuple[int, int, int]]:
+    """Account -> (how many of the ladder's milestones are dated, the largest, the latest date); missing if none."""
     wanted = ",".join(str(int(value)) for value in ladder) or "NULL"
-    return [
-        row
+    return {
+        row[0]: row[1:]
         for some, values in padded(account_ids)
         for row in db.rows(
-            f"SELECT a.id, a.{metric}, COUNT(c.value), COALESCE(MAX(c.value), 0), COALESCE(MAX(c.at), 0)"
-            f" FROM account a LEFT JOIN crossing c ON c.account_id = a.id AND c.metric = ? AND +c.value IN ({wanted})"
-            f" WHERE a.id IN ({some}) GROUP BY a.id, a.{metric}",
-            (metric, *values),
+            "SELECT account_id, COUNT(*), MAX(value), MAX(at) FROM crossing"
+            f" WHERE account_id IN ({some}) AND metric = ? AND +value IN ({wanted}) GROUP BY account_id",
+            (*values, metric),
         )
-    ]
+    }
 
 
 def load_crossings(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, str], dict[int, int]]:
