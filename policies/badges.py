@@ -83,7 +83,10 @@ def climb(metric: str, total: int, ladder: Sequence[int] = LADDER) -> Iterator[M
 
 def kudos_points(totals: Mapping[str, int], points: Mapping[str, int] = POINTS) -> int:
     """Points derived from the shown totals; a metric missing in either table counts nothing (D1)."""
-    return sum(worth * totals.get(metric, 0) for metric, worth in points.items())
+    found = 0
+    for metric, worth in points.items():    # not sum(): for each account of a batch of events
+        found += worth * totals.get(metric, 0)
+    return found
 
 
 def level_of(points: int, levels: Sequence[Rung] = LEVELS) -> LevelStanding:

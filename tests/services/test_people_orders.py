@@ -274,6 +274,26 @@ def test_a_silent_account_is_counted_with_its_primary_and_on_its_own(ctx: Contex
     assert list(examine(ctx)) == []
 
 
+@pytest.mark.parametrize("silent", [False, True])
+def test_activity_moves_the_last_active_day_on_and_never_back(
+    ctx: Context, forum: dict[str, int], silent: bool
+) -> None:
+    """Of whom it shows as active: the account itself, or the primary it is linked to and shown with."""
+    set_columns(ctx.db, forum["work"], silent=silent)
+    people_index.rebuild(ctx)
+    shown_as, last = "work" if silent else "ann", dict.fromkeys(("ann", "bob", "cleo", "work"), 0)
+    for number, (actor, ago) in enumerate([
+        ("cleo", 400), ("cleo", 5), ("cleo", 5), ("cleo", 9), ("work", 3), ("bob", 3), ("work", 3), ("work", 700),
+        ("ann", 4), ("cleo", 2), ("ann", 1), ("work", 2),
+    ]):  # fmt: skip
+        sent(ctx, Event(f"d{number}", actor, ActivityKind.COMMENT, NOW - ago * DAY, title="Said"))
+        who = shown_as if actor == "work" else actor
+        last[who] = max(last[who], (NOW - ago * DAY) // DAY)
+        found = dict(ctx.db.rows("SELECT handle, active_day FROM people WHERE audience = 0"))
+        assert found == {handle: last[handle] for handle in found}, (number, actor, ago)
+        assert list(examine(ctx)) == []
+
+
 def test_doctor_knows_the_directory_and_repair_mends_it(ctx: Context, forum: dict[str, int]) -> None:
     sent(ctx, event(1, "cleo"))
     ctx.db.execute("UPDATE people SET helpful = 0, name = 'X' WHERE handle = 'cleo'")

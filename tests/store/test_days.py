@@ -55,7 +55,10 @@ def test_in_whatever_order_days_come_the_row_is_that_of_their_sum(
         more = {place: max(n, -counts[place]) for place, n in change.items() if n and (n > 0 or counts[place])}
         counts.update(more)
         with db.transaction():
-            days.add_days(db, {(ann, first + day, days.AREAS[area]): n for (day, area), n in more.items()})
+            before = db.row("SELECT last_day FROM activity_year WHERE account_id = ?", (ann,)) or (0,)
+            moved = days.add_days(db, {(ann, first + day, days.AREAS[area]): n for (day, area), n in more.items()})
+            after = db.row("SELECT last_day FROM activity_year WHERE account_id = ?", (ann,)) or (0,)
+        assert moved == ([(ann, after[0])] if after > before else [])
     counts = +counts
     last = max((day for day, _ in counts), default=None)
     row = db.row("SELECT last_day, days FROM activity_year WHERE account_id = ? AND year = 2024", (ann,))

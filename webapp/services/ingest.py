@@ -6,8 +6,10 @@ again changes nothing (I8). Events of actors without an account wait until their
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
@@ -83,9 +85,21 @@ def record_events(ctx: Context, source_name: str, events: Iterable[Event], now: 
     stream = iter(events)
     outcomes: list[Outcome] = []
     while batch := list(islice(stream, BATCH)):
-        with ctx.db.transaction():
+        with _uncollected(), ctx.db.transaction():
             outcomes += _record(ctx, store.lock_source(ctx.db, source_name), batch, now)
     return outcomes
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A batch makes thousands of objects and hardly a circle: the collector would walk them over and over."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def take_hook(ctx: Context, source_name: str, told: Iterable[Told], digest: str, now: int) -> tuple[list[Outcome], int]:
@@ -235,7 +249,7 @@ def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> li
             new.append(event)
             outcomes.append(Outcome(event.external_id, Result.CREATED))
     _store(ctx, source, new, known, now)
-    note_addresses(ctx, source.name, [(event.actor, event.email) for event in sound], now)
+    note_addresses(ctx, source.name, [(event.actor, event.email) for event in sound if event.email], now)
     return outcomes
 
 
@@ -297,7 +311,7 @@ def _short(title: str) -> str:
 
 def is_id(text: str) -> bool:
     """Whether a source may call an event or a person so."""
-    return 0 < len(text) <= ID_LIMIT and not _holds_control(text)
+    return 0 < len(text) <= ID_LIMIT and (text.isprintable() or not _holds_control(text))
 
 
 def _holds_control(text: str) -> bool:
@@ -313,7 +327,8 @@ def _problem(event: Event, now: int) -> str:
         return "This kind of event is not known."
     if not 0 <= event.occurred_at <= now + AHEAD:
         return "occurredAt is in the future or before 1970."
-    if len(event.object) > OBJECT_LIMIT or len(event.by) > ID_LIMIT or _holds_control(event.object + event.by):
+    about, by = event.object, event.by
+    if (about or by) and (len(about) > OBJECT_LIMIT or len(by) > ID_LIMIT or _holds_control(about + by)):
         return "object or by is too long or holds control characters."
     if event.url and (len(event.url) > URL_LIMIT or not _WEB.fullmatch(event.url)):
         return "url is not an http or https address."

@@ -69,7 +69,7 @@ class Database:
                     "synchronous": options.get("synchronous", ["full"])[0],
                     "foreign_keys": 1,
                     "busy_timeout": 15000,
-                    "cache_size": -16000,
+                    "cache_size": -32000,
                     "wal_autocheckpoint": 16000,
                     "trusted_schema": 0,
                 },
