@@ -97,6 +97,18 @@ def test_a_file_in_the_plugins_folder_is_a_plugin_and_is_checked(made, tmp_path)
     assert "Traceback" not in done.stderr
 
 
+def test_the_check_needs_no_site_and_leaves_nothing_behind(made, tmp_path):
+    """A newcomer's folder with one file in it: no key, no database, and none is made."""
+    folder, here = tmp_path / "plugins", tmp_path / "here"
+    folder.mkdir()
+    here.mkdir()
+    shutil.copy(made / "vitrine_shop_window.py", folder / "shop_window.py")
+    for environ in ({}, {"SECRET_KEY_FILE": str(tmp_path / "no-such-file")}):
+        done = vitrine("plugin", "check", "--fast", "shop_window", cwd=here, VITRINE_PLUGINS_DIR=str(folder), **environ)
+        assert (done.returncode, done.stdout) == (0, "shop_window conforms.\n"), done.stderr
+    assert list(here.iterdir()) == []
+
+
 def test_what_cannot_be_loaded_says_why_in_one_sentence(tmp_path):
     """A plugin at start has seen nobody's data, so the whole error is told."""
     environ = {"VITRINE_PLUGINS_DIR": str(tmp_path), "DATA_DIR": str(tmp_path / "data"), "SECRET_KEY": "k" * 40}

@@ -81,7 +81,7 @@ def _try_cases(kit: Kit, progress: Progress) -> float:
             try_one(case)
         return median(took)
     import hypothesis
-    from hypothesis import strategies
+    from hypothesis import configuration, strategies
 
     @hypothesis.settings(
         max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
@@ -91,7 +91,12 @@ def _try_cases(kit: Kit, progress: Progress) -> float:
     def meet(data: strategies.DataObject) -> None:
         try_one(draw(lambda some: data.draw(strategies.sampled_from(tuple(some)))))
 
-    meet()
+    with tempfile.TemporaryDirectory(prefix="vitrine-plugin-check-") as notes:      # it would write them here
+        configuration.set_hypothesis_home_dir(notes)
+        try:
+            meet()
+        finally:
+            configuration.set_hypothesis_home_dir(None)
     return median(took)
 
 

@@ -128,10 +128,18 @@ README = """\
 
 A plugin for Vitrine.
 
-    pip install -e .            # in the environment of Vitrine
-    pytest                      # its tests
-    vitrine plugin check @name@   # the conformance kit
-    vitrine migrate up          # records its field and defaults
+In the environment of Vitrine, in this folder:
+
+    pip install -e . pytest
+    pytest
+    vitrine plugin check @name@
+
+The first line puts it in, the second runs its tests, the third is the conformance kit, which needs no site. Then where
+the site's own variables are set:
+
+    vitrine migrate up
+
+records its section, its default and its badge rule; restart a running site after it.
 """
 
 FILES = {
