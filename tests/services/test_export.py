@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import tracemalloc
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.conftest import NOW
 from tests.services import linkers as by
 from tests.services import people
-from webapp.services import editing, export, viewing
+from webapp.services import editing, export, export_files, viewing
 from webapp.services.context import Context
 from webapp.services.throttle import TooMany
 from webapp.store import export as export_store
@@ -178,6 +182,48 @@ def test_a_list_that_fits_into_one_page_is_read_once(ctx: Context, monkeypatch: 
     monkeypatch.setattr(export_store, "load_acts", lambda *given: reads.append(given) or load_acts(*given))
     assert len(load(ctx, ann)["ann/activity.json"]) == 1
     assert len(reads) == 1
+
+
+CELLS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text('=+-@ ,"\r\n\t\0aé＝\u2028', max_size=4))
+
+
+@given(st.integers(2, 4).flatmap(lambda width: st.lists(st.tuples(*[CELLS] * width), min_size=1, max_size=5)))
+def test_t86_csv_is_what_the_csv_module_writes_of_neutral_cells(rows: list[tuple[Any, ...]]) -> None:
+    expected = io.StringIO()
+    csv.writer(expected).writerows([export_files.neutral(cell) for cell in row] for row in rows)
+    written = export_files._csv(rows).decode()
+    assert written.splitlines(keepends=True) == expected.getvalue().splitlines(keepends=True)
+    texts = [["" if cell is None else str(export_files.neutral(cell)) for cell in row] for row in rows]
+    assert list(csv.reader(io.StringIO(written, newline=""))) == texts
+
+
+@given(st.integers(-(10**9), 10**10))
+@example(0)
+@example(-1)
+@example(86_399)
+@example(1_709_208_000)
+def test_a_moment_is_told_to_the_second_in_utc(at: int) -> None:
+    assert export_files.moment(at) == datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert export_files.moment(None) is None
+
+
+def test_a_page_without_a_row_leaves_none_behind() -> None:
+    pages = [[(1, "a")], [], [(2, "b")]]
+    part = export_files.Part("list", ("number", "text"), "", lambda: pages)
+    found = {name: content if isinstance(content, bytes) else b"".join(content)
+             for name, content in export_files.files_of("ann", part)}
+    assert json.loads(found["ann/list.json"]) == [{"number": 1, "text": "a"}, {"number": 2, "text": "b"}]
+    assert found["ann/list.csv"] == b"number,text\r\n1,a\r\n2,b\r\n"
+
+
+def test_what_is_sent_piece_by_piece_is_one_archive() -> None:
+    noise = random.Random(1).randbytes(120_000)
+    files = [("a.bin", noise), ("b.bin", [noise[:50_000], noise[50_000:]]), ("c.txt", b"short")]
+    pieces = list(export_files.zip_of(files, NOW))
+    assert len(pieces) > 2
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert archive.testzip() is None
+    assert [archive.read(name) for name, _ in files] == [noise, noise, b"short"]
 
 
 def drained(ctx: Context, account_id: int) -> int:

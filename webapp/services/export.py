@@ -7,9 +7,11 @@ and only where they gave or got kudos. An admin has no way here to anybody else'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
 
 from policies.errors import NotFound
 from policies.visibility import Gate
@@ -33,7 +35,7 @@ PAGE = 1000
 LIMIT = Limit("export", 20, 3600)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Own:
     """An account of the export, whose it is, and what of its record this viewer is shown."""
 
@@ -43,9 +45,15 @@ class _Own:
     member: Member
     gate: Gate
     mask: int
-
     def shows(self, name: str) -> bool:
         return name in self.gate.bit and bool(self.mask >> self.gate.bit[name] & 1)
+
+    @cached_property
+    def values(self) -> Mapping[str, Any]:
+        """The columns of the record that are shown. One statement, once."""
+        names = tuple(name for name in profiles.COLUMNS if self.shows(name))
+        found = profiles.load_values(self.ctx.db, self.member.id, names)[0]._asdict()
+        return {name: found[name] for name in ("public_name", *names)}
 
 
 def export(ctx: Context, session: Session, now: int) -> Iterator[bytes]:
@@ -163,11 +171,8 @@ def _account(ctx: Context, account_id: int) -> Rows:
 
 def _record(own: _Own) -> Rows:
     """The values that the gate shows to this viewer; of an own account that is every one."""
-    names = tuple(name for name in profiles.COLUMNS if own.shows(name))
-    values = profiles.load_values(own.ctx.db, own.member.id, names)[0]
-    rows: Rows = [("public_name", values.public_name)]
-    for name in names:
-        value = getattr(values, name)
+    rows: Rows = []
+    for name, value in own.values.items():
         if name == "avatar" and value:
             value = f"{own.ctx.site.base_url}/avatar/{value}.webp"
         rows.append((name, value))
@@ -178,9 +183,7 @@ def _record(own: _Own) -> Rows:
 
 
 def _picture(own: _Own) -> bytes | None:
-    if not own.shows("avatar"):
-        return None
-    key = profiles.load_values(own.ctx.db, own.member.id, ("avatar",))[0].avatar
+    key = own.values.get("avatar")
     return records.load_avatar(own.ctx.db, key) if key else None
 
 
@@ -196,7 +199,7 @@ def _activity(ctx: Context, account_id: int) -> Iterator[Rows]:
     after: tuple[str, int, int] = store.FIRST_ACT
     while found := store.load_acts(ctx.db, account_id, after, PAGE):
         yield [
-            (moment(at), labels[source], kind, words.get(kind, kind), title, about, url, bool(listed))
+            (moment(at), labels[source], kind, words.get(kind, kind), title, about, url, listed == 1)
             for kind, at, _, source, title, about, url, listed in found
         ]
         if len(found) < PAGE:

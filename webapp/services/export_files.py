@@ -14,10 +14,11 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any
 
-from pydantic_core import to_json
+import orjson
 
 #: What a spreadsheet takes for the beginning of a formula (T86).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -61,8 +62,19 @@ def files_of(folder: str, part: Part) -> Iterator[File]:
 
 
 def moment(at: int | None) -> str | None:
-    """A time as exports tell it."""
-    return None if at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    """A time as exports tell it: put together, because a list has as many times as rows and they share few days."""
+    return None if at is None else f"{_day(at // 86_400)}{_MINUTES[at // 60 % 1440]}{_SECONDS[at % 60]}"
+
+
+#: "12:34:" by the minute of a day, "56Z" by the second of a minute.
+_MINUTES = [f"{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
+_SECONDS = [f"{second:02}Z" for second in range(60)]
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    """The day so many days after 1970, up to the clock."""
+    return time.strftime("%Y-%m-%dT", time.gmtime(number * 86_400))
 
 
 def neutral(value: Any) -> Any:
@@ -76,49 +88,66 @@ def _as_json(part: Part, pages: Iterable[Sequence[Row]]) -> Iterator[bytes]:
     columns, between = part.columns, b"[\n"
     for page in pages:
         if page:
-            yield between + b",\n".join([to_json(dict(zip(columns, row, strict=True))) for row in page])
+            yield between + b",\n".join(map(orjson.dumps, map(dict, map(zip, repeat(columns), page))))
             between = b",\n"
     yield b"[]\n" if between == b"[\n" else b"\n]\n"
 
 
 def _as_csv(part: Part, pages: Iterable[Sequence[Row]]) -> Iterator[bytes]:
     for page in chain([[part.columns]], pages):
-        yield _csv(page)
+        if page:
+            yield _csv(page)
+
+
+class _Lines(list[str]):
+    """What csv writes to: the lines as they come."""
+
+    write = list.append
 
 
 def _csv(rows: Sequence[Row]) -> bytes:
-    if any(map(_may_hold_formulas, zip(*rows, strict=True))):
-        rows = [[neutral(value) for value in row] for row in rows]
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(rows)
-    return buffer.getvalue().encode()
+    """The rows, at least one, of at least two cells each, as csv writes them: column by column, because hardly any
+    holds something to quote, and csv looks at every character of each."""
+    return ("\r\n".join(map(",".join, zip(*map(_cells, zip(*rows, strict=True)), strict=True))) + "\r\n").encode()
 
 
-def _may_hold_formulas(column: Sequence[Any]) -> bool:
-    """One look at a whole column: there is hardly ever a formula in one."""
+def _cells(column: Sequence[Any]) -> Sequence[str]:
+    """A column's cells as they stand in the file: neutral (T86), and quoted by csv if one of them has to be."""
+    cells = column
     try:
-        text = "\0".join(column)
+        text = "\0".join(cells)
     except TypeError:
-        text = "\0".join(map(str, column))
-    return _FORMULAS.search("\0" + text) is not None
+        cells = ["" if value is None else str(value) for value in column]
+        text = "\0".join(cells)
+    if _FORMULAS.search(f"\0{text}"):
+        cells = ["" if value is None else str(neutral(value)) for value in column]
+    if "," in text or '"' in text or "\n" in text or "\r" in text:
+        lines = _Lines()
+        csv.writer(lines).writerows(zip(cells, repeat("")))
+        cells = [line.removesuffix(",\r\n") for line in lines]
+    return cells
 
 
-class _Sink(io.RawIOBase):
+class _Sink(io.BytesIO):
     """What the archive is written to: it keeps the bytes until they are sent, and no more."""
 
-    def __init__(self) -> None:
-        self.waiting = bytearray()
+    sent = 0
 
-    def writable(self) -> bool:
-        return True
+    @property
+    def waiting(self) -> int:
+        return super().tell()
 
-    def write(self, data: Any) -> int:
-        self.waiting += data
-        return len(data)
+    def tell(self) -> int:
+        return self.sent + super().tell()
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        raise io.UnsupportedOperation("What is sent is sent.")
 
     def take(self) -> bytes:
-        data = bytes(self.waiting)
-        self.waiting.clear()
+        data = self.getvalue()
+        self.sent += len(data)
+        super().seek(0)
+        self.truncate()
         return data
 
 
@@ -130,16 +159,18 @@ def zip_of(files: Iterable[File], now: int) -> Iterator[bytes]:
         for name, content in files:
             entry = zipfile.ZipInfo(name, written)
             entry.external_attr = 0o600 << 16
-            if isinstance(content, bytes):
-                method = zipfile.ZIP_DEFLATED if len(content) >= _TINY else zipfile.ZIP_STORED
-                archive.writestr(entry, content, method, _LEVEL)
+            if isinstance(content, bytes) and len(content) >= _TINY:
+                archive.writestr(entry, content, zipfile.ZIP_DEFLATED, _LEVEL)
+            elif isinstance(content, bytes):
+                with archive.open(entry, "w") as out:
+                    out.write(content)
             else:
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 with archive.open(entry, "w", force_zip64=True) as out:
                     for piece in content:
                         out.write(piece)
-                        if len(sink.waiting) > _SEND:
+                        if sink.waiting > _SEND:
                             yield sink.take()
-            if len(sink.waiting) > _SEND:
+            if sink.waiting > _SEND:
                 yield sink.take()
     yield sink.take()

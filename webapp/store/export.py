@@ -7,6 +7,7 @@ length. Other people are not read here but for the ids the gate is asked about.
 from __future__ import annotations
 
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from webapp.store.database import Database
@@ -127,7 +128,7 @@ def load_kudos(db: Database, account_id: int, side: str, after: tuple[int, int],
         (account_id, at, at, row_id, limit),
     )
     notes = []
-    for (number, when, message, category, known), found in groupby(rows, key=lambda row: row[:5]):
+    for (number, when, message, category, known), found in groupby(rows, key=itemgetter(0, 1, 2, 3, 4)):
         group = None if known is None else group_of(0, (Member._make(row[5:]) for row in found), known)
         notes.append(Note(number, when, message, category, group))
     return notes
