@@ -7,8 +7,7 @@ alone; the ratios are the goals. Both databases hold the same community.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,7 +16,6 @@ from benchmarks import world
 from benchmarks.reads import ROUNDS, Recorder, _alternating, _context
 from benchmarks.table import Line, at_most
 from policies.terms import ANONYMOUS
-from webapp.ops.setup import set_up
 from webapp.services import people, people_index
 from webapp.services.people import SORTS, Asked
 from webapp.store.database import Database
@@ -92,22 +90,6 @@ def _milliseconds(run: Callable[[], object]) -> float:
     return median(taken) * 1000
 
 
-@contextmanager
-def _postgres() -> Iterator[str]:
-    """The address of a migrated database of a server of its own. Errors: whatever keeps it from starting."""
-    from tests.postgres import Server
-
-    server = Server()
-    try:
-        url = server.url(server.create())
-        db = Database.open(url)
-        set_up(_context(db), world.NOW)
-        db.close()
-        yield url
-    finally:
-        server.stop()
-
-
 def _place(db: Database, order_name: str, members: int) -> tuple[Any, ...]:
     """The place in an order after nine of ten members."""
     order = ORDERS[order_name]
@@ -180,7 +162,8 @@ def compare(folder: Path, quick: bool) -> list[Line]:
     lines += _alone(db, "SQLite", many)
     db.close()
     try:
-        with _postgres() as url:
+        with world.postgres() as new:
+            url = new()
             world.copy_tables(path, url, ("email_domain", "source", "account", "held", "activity_year", "people"))
             lines += _on_postgres(url, members, _answers) + _on_postgres(url, members, _alone)
             _run(url, "DROP INDEX people_words")

@@ -43,9 +43,9 @@ def _context(db: Database) -> Context:
     return Context(db=db, manager=PolicyManager(), site=Site())
 
 
-def _statements(path: Path, handles: Sequence[str]) -> list[tuple[str, tuple[Any, ...]]]:
+def _statements(url: str, handles: Sequence[str]) -> list[tuple[str, tuple[Any, ...]]]:
     """Every statement that the pages of these members run."""
-    recorder = Recorder(Database.open(f"sqlite:///{path}"))
+    recorder = Recorder(Database.open(url))
     context = _context(recorder)
     for handle in handles:
         view_profile(context, ANONYMOUS, handle, world.NOW)
@@ -80,7 +80,7 @@ def store_against_raw(folder: Path, quick: bool) -> list[Line]:
     """The page's statements through the store's Database against the same text through sqlite3 (G10)."""
     path = folder / "store.db"
     world.make_world(path, 2_000)
-    statements = _statements(path, world.rich_handles(2_000))
+    statements = _statements(f"sqlite:///{path}", world.rich_handles(2_000))
     db = Database.open(f"sqlite:///{path}")
 
     def through_store() -> None:
@@ -95,14 +95,39 @@ def store_against_raw(folder: Path, quick: bool) -> list[Line]:
 def page_sql_by_members(folder: Path, quick: bool) -> list[Line]:
     """The page's SQL for random members of a large community against a small one (G7)."""
     large = 100_000 if quick else 1_000_000
-    runs = []
+    words = f"page SQL at {large:,} members : at 10,000"
+    runs, worlds = [], []
     for members in (large, 10_000):
         path = folder / f"members-{members}.db"
         world.make_world(path, members)
         rng = random.Random(5)
         handles = [world.handle(rng.randrange(world.RICH, members) + 1) for _ in range(400)]
-        runs.append(_runner(path, _statements(path, handles)))
-    return [at_most("G7", f"page SQL at {large:,} members : at 10,000", _alternating(*runs), 1.5)]
+        worlds.append((path, handles))
+        runs.append(_runner(path, _statements(f"sqlite:///{path}", handles)))
+    lines = [at_most("G7", f"SQLite, {words}", _alternating(*runs), 1.5)]
+    try:
+        with world.postgres() as new:
+            lines.append(at_most("G7", f"PostgreSQL, {words}", _on_postgres(worlds, new), 1.5))
+    except ImportError as error:
+        lines.append(Line("G7", f"PostgreSQL was not started: {error}", None, ""))
+    return lines
+
+
+def _on_postgres(worlds: Sequence[tuple[Path, Sequence[str]]], new: Callable[[], str]) -> float:
+    """The statements of the first world's pages against the second's, both worlds copied into a database each."""
+    runs, opened = [], []
+    for path, handles in worlds:
+        url = new()
+        world.copy_tables(path, url, world.TABLES)
+        db = Database.open(url)
+        db.execute("VACUUM ANALYZE")
+        statements = _statements(url, handles)
+        opened.append(db)
+        runs.append(lambda db=db, statements=statements: [db.rows(*one) for one in statements])  # type: ignore[misc]
+    ratio = _alternating(*runs)
+    for db in opened:
+        db.close()
+    return ratio
 
 
 def totals_by_events(folder: Path, quick: bool) -> list[Line]:
@@ -112,7 +137,7 @@ def totals_by_events(folder: Path, quick: bool) -> list[Line]:
     for events in (many, 100_000):
         path = folder / f"events-{events}.db"
         world.make_world(path, 1_000, events)
-        runs.append(_runner(path, _statements(path, [world.handle(1)] * 200)))
+        runs.append(_runner(path, _statements(f"sqlite:///{path}", [world.handle(1)] * 200)))
     return [at_most("G8", f"totals at {many:,} events : at 100,000", _alternating(*runs), 1.3)]
 
 
