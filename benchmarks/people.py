@@ -26,6 +26,10 @@ LIMIT = 100.0
 RARE = "quokka"
 #: Words that a fifth of all match: members from all over, those last by name, by points and by the day of joining.
 SPREAD, LAST = "guild", {"name": "lantern", "helpful": "harbour", "newest": "windmill", "name-down": "meadow"}
+#: The largest community in which somebody looks for a word of a fifth (G7).
+MANY = 100_000
+#: Organizations of which every so-many-th is a member, in words.
+ORGANIZATIONS = {1: (5, "an organization of a fifth"), 2: (2_500, "a small organization")}
 _POINTS = "15 * accepted_solutions + 10 * articles + 5 * peer_kudos + 2 * answers + likes_received"
 
 SEARCHES: dict[str, Asked] = {
@@ -75,9 +79,24 @@ def prepare(path: Path, members: int) -> float:
     began = time.perf_counter()
     people_index.rebuild(_context(db))
     took = time.perf_counter() - began
+    if members <= MANY:
+        for audience, (every, _) in ORGANIZATIONS.items():
+            _join(db, audience, every)
     db.execute("ANALYZE")
     db.close()
     return members / took
+
+
+def _join(db: Database, audience: int, every: int) -> None:
+    """An organization whose members see something of every so-many-th member that nobody else does."""
+    columns = "profile_id, sort_key, handle, name, active_day, helpful, newest"
+    with db.transaction():
+        db.execute(
+            f"INSERT INTO people(audience, {columns}, words) SELECT ?, {columns}, words || ? FROM people"
+            " WHERE audience = 0 AND profile_id % ? = 1", (audience, "\nphone 555", every),
+        )  # fmt: skip
+        rows = db.rows("SELECT id, words FROM people WHERE audience = ?", (audience,))
+        db.executemany("INSERT INTO people_words(rowid, words) VALUES (?, ?)", rows)
 
 
 def _milliseconds(run: Callable[[], object]) -> float:
@@ -128,18 +147,21 @@ def _alone(db: Database, name: str, members: int) -> list[Line]:
     """The searches as SQL alone, in every order."""
     lines = []
 
-    def found(order: str, *needles: str) -> list[Found]:
-        return find(db, (), Search(needles=needles, order=order), people.PAGE + 1)
+    def found(order: str, *needles: str, audience: int = 0) -> list[Found]:
+        return find(db, (audience,) if audience else (), Search(needles=needles, order=order), people.PAGE + 1)
 
     for order in ORDERS:
         assert len(found(order, RARE)) == 1
         took = _milliseconds(lambda order=order: found(order, RARE))  # type: ignore[misc]
         lines.append(at_most("G7", f"{name}, search alone at {members:,}, a rare word, order {order}: ms", took, 1))
-        for words, needle in (("", SPREAD), (", those last in it", LAST[order])) if members <= 100_000 else ():
+        for words, needle in (("", SPREAD), (", those last in it", LAST[order])) if members <= MANY else ():
             assert len(found(order, needle)) == people.PAGE + 1
             took = _milliseconds(lambda order=order, needle=needle: found(order, needle))  # type: ignore[misc]
             line = f"{name}, search alone at {members:,}, a word of a fifth{words}, order {order}: ms"
             lines.append(at_most("G7", line, took, 15))
+            for audience, (_, by) in ORGANIZATIONS.items() if members <= MANY else ():
+                took = _milliseconds(lambda order=order, needle=needle, by=audience: found(order, needle, audience=by))  # type: ignore[misc]
+                lines.append(at_most("", f"{line}, asked from {by}".replace(": ms", "") + ": ms", took, LIMIT))
         first, last = Search(order=order), Search(order=order, after=_place(db, order, members))
         ratio = _alternating(*[
             lambda search=search: [find(db, (), search, people.PAGE + 1) for _ in range(50)] for search in (last, first)
