@@ -255,11 +255,11 @@ def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> li
 
 def _refusal(event: Event, known: Mapping[str, IdentityRow]) -> str:
     """Why an event that makes sense is not taken from these people, or an empty text."""
-    receiver, giver = known.get(event.actor), known.get(event.by)
+    receiver = known.get(event.actor)
     if receiver is not None and receiver.is_buried:
         return "The account of this actor was deleted."
-    if event.kind in GIVEN and event.by:
-        account = receiver.account_id if receiver else None
+    if event.by and event.kind in GIVEN:
+        giver, account = known.get(event.by), receiver.account_id if receiver else None
         if event.by == event.actor or (giver is not None and account is not None and giver.account_id == account):
             return "Nobody gives likes or kudos to themselves."
     return ""

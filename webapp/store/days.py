@@ -63,9 +63,12 @@ def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> list[t
     years: dict[int, dict[int, dict[tuple[int, int], int]]] = {}
     for (account, day, area), n in deltas.items():
         year = year_of(day)
-        own = years.setdefault(year, {}).setdefault(account, {})
+        accounts = years.get(year) or years.setdefault(year, {})
         key = (day - start_of(year), area_number(area))
-        own[key] = own.get(key, 0) + n
+        if (own := accounts.get(account)) is None:
+            accounts[account] = {key: n}
+        else:
+            own[key] = own.get(key, 0) + n
     moved: list[tuple[int, int]] = []
     for year, accounts in sorted(years.items()):
         known: dict[int, tuple[int, str]] = {}
@@ -110,7 +113,7 @@ def _appended(text: str | None, more: Mapping[tuple[int, int], int]) -> tuple[in
     if text is not None:
         *before, last_day, last_area, last_n = text[1:-1].rsplit(",", 3)
         head, place, count = f"{before[0]}," if before else "", (int(last_day), int(last_area)), int(last_n)
-    for key, n in sorted(more.items()):
+    for key, n in sorted(more.items()) if len(more) > 1 else more.items():
         if key < place:
             return None
         if key > place:
