@@ -16,7 +16,7 @@ def test_a_script_that_is_not_the_reviewed_htmx_is_refused() -> None:
         _look.check_htmx(_look.assets()["htmx.min.js"].body + b"\n")
 
 
-@pytest.mark.parametrize("name", ["vitrine.css", "vitrine.js", "htmx.min.js", "icons.svg", "mark.svg", "grain.svg"])
+@pytest.mark.parametrize("name", ["vitrine.css", "desk.css", "vitrine.js", "htmx.min.js", "icons.svg", "mark.svg", "grain.svg"])
 def test_a_static_file_with_its_hash_is_cached_for_good(client: FlaskClient, name: str) -> None:
     hashed, bare = client.get(_look.asset(name)), client.get(f"/static/{name}")
     assert hashed.status_code == bare.status_code == 200
@@ -49,8 +49,9 @@ def test_artwork_is_svg_and_cached_for_good(client: FlaskClient) -> None:
         assert "immutable" in response.headers["Cache-Control"]
 
 
-def test_the_squeezed_style_sheet_has_the_same_rules() -> None:
-    css = (_look.STATIC / "vitrine.css").read_text()
+@pytest.mark.parametrize("sheet", ["vitrine.css", "desk.css", "admin.css"])
+def test_the_squeezed_style_sheet_has_the_same_rules(sheet: str) -> None:
+    css = (_look.STATIC / sheet).read_text()
     squeezed = _look.squeeze(css)
     assert len(squeezed) < len(css)
     assert squeezed.count("{") == css.count("{")
