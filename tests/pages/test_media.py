@@ -16,7 +16,10 @@ def test_a_script_that_is_not_the_reviewed_htmx_is_refused() -> None:
         _look.check_htmx(_look.assets()["htmx.min.js"].body + b"\n")
 
 
-@pytest.mark.parametrize("name", ["vitrine.css", "desk.css", "vitrine.js", "htmx.min.js", "icons.svg", "mark.svg", "grain.svg"])
+FILES = ("vitrine.css", "desk.css", "vitrine.js", "htmx.min.js", "icons.svg", "mark.svg", "grain.svg")
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_static_file_with_its_hash_is_cached_for_good(client: FlaskClient, name: str) -> None:
     hashed, bare = client.get(_look.asset(name)), client.get(f"/static/{name}")
     assert hashed.status_code == bare.status_code == 200
