@@ -58,6 +58,7 @@ def test_the_overview_counts_accounts_once_a_minute_and_the_rest_at_once(app: Fl
     found = {name: figure(part.text, name) for name in ("members", "arrived_day", "mails_waiting", "mails_retrying")}
     assert found == {"members": "3", "arrived_day": "1", "mails_waiting": "1", "mails_retrying": "1"}
     assert "Plugin shouty failed 1 time" in part.text
+    assert 'href="/admin/plugins">See the plugins</a>' in part.text
     app.config["CLOCK"] = lambda: NOW + 61
     assert figure(boss.get("/admin/overview").text, "members") == "4"
 

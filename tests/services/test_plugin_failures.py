@@ -70,6 +70,17 @@ def test_the_overview_counts_what_is_reported_and_what_is_not_yet_and_nothing_tw
     assert troubles(site) == [("mine", 2)]
 
 
+def test_the_overview_names_no_plugin_that_is_gone_or_turned_off_and_one_that_overran(slow):
+    one, other, session = slow
+    for number in range(OVERRUNS):
+        late_once(one, NOW + number)
+    assert troubles(other) == [("mine", OVERRUNS)]
+    assert troubles(plug(one)) == [], "it is not installed any more: nobody asks it, nobody could forget it"
+    plugins.switch(one, session, "mine", False, NOW + 9)
+    assert troubles(other) == []
+    assert of(other).errors == OVERRUNS, "its own page still tells"
+
+
 def test_forgotten_failures_are_gone_in_every_worker_and_count_from_nothing(ctx):
     make_account(ctx.db, location="Lisbon")
     one, other = (plug(ctx, ("mine", veto(broken, about=("location",)))) for _ in range(2))

@@ -89,8 +89,12 @@ def view_overview(ctx: Context, now: int) -> Overview:
 
 
 def _troubles(ctx: Context) -> tuple[PluginTrouble, ...]:
-    """What is on record, and what this process has not put there yet."""
-    found = {name: (row.errors, row.last_error) for name, row in plugin_store.load_plugins(ctx.db).items()}
+    """What is on record, and what this process has not put there yet; not of plugins that are gone or turned off."""
+    ctx.gate()
+    manager = ctx.manager
+    asked = manager.plugins().keys() - (manager.off - manager.standing.closed)
+    rows = plugin_store.load_plugins(ctx.db)
+    found = {name: (row.errors, row.last_error) for name, row in rows.items() if name in asked}
     for name, one in ctx.manager.isolation.unreported.items():
         found[name] = (found.get(name, (0, ""))[0] + one.count, one.last)
     return tuple(PluginTrouble(name, count, last or "") for name, (count, last) in sorted(found.items()) if count)
