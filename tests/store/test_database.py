@@ -211,3 +211,24 @@ def test_on_sqlite_a_snapshot_does_not_see_what_another_connection_writes(sqlite
         assert sqlite_db.row("SELECT public_name <> 'Other' FROM account") == (1,)
     other.close()
     assert sqlite_db.row("SELECT public_name FROM account") == ("Other",)
+
+
+def test_a_sqlite_file_that_shrinks_while_it_is_open_is_read_on(sqlite_db: Database) -> None:
+    """The file is read through a map: what is behind its new end must not be touched."""
+    count = "SELECT COUNT(*), SUM(LENGTH(value)) FROM site_setting WHERE value LIKE 'v%'"
+    with sqlite_db.transaction():
+        sqlite_db.executemany(
+            "INSERT INTO site_setting(key, value) VALUES (?, ?)", [(f"k{n}", "v" * 4000) for n in range(2000)]
+        )
+    sqlite_db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert sqlite_db.row(count) == (2000, 8_000_000)
+    assert sqlite_db.row("PRAGMA mmap_size")[0] >= sqlite_db.sqlite_path.stat().st_size > 8_000_000
+    other = sqlite3.connect(str(sqlite_db.sqlite_path), isolation_level=None)
+    other.execute("DELETE FROM site_setting WHERE key LIKE 'k_%' AND key <> 'k7'")
+    other.execute("VACUUM")
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    other.close()
+    assert sqlite_db.sqlite_path.stat().st_size < 4_000_000
+    assert sqlite_db.row(count) == (1, 4000)
+    put(sqlite_db, "grown again")
+    assert keys(sqlite_db) == ["grown again"]

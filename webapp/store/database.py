@@ -70,6 +70,8 @@ class Database:
                     "foreign_keys": 1,
                     "busy_timeout": 15000,
                     "cache_size": -32000,
+                    # What is not in the cache is read from the file's pages in memory, without a call and a copy.
+                    "mmap_size": 1 << 30,
                     "wal_autocheckpoint": 16000,
                     "trusted_schema": 0,
                 },
