@@ -149,22 +149,25 @@ def _half(
         rows = walk(further) if further <= FURTHER else rows
     if len(rows) >= limit:
         return found(rows)
+    behind = after if after != order.start else ()
     if needles:
-        source, rest = "words", (*after, *bounds, *active)
+        source, rest = "words", (*behind, *bounds, *active)
         if db.dialect == "sqlite":
             asked: Place = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
         else:
             asked = tuple(f"%{_literal(needle)}%" for needle in needles)
     elif since is not None:
-        source, asked, rest = "active", (since,), (*after, *bounds)
+        source, asked, rest = "active", (since,), (*behind, *bounds)
     else:
-        source, asked, rest = "prefix", bounds, after
+        source, asked, rest = "prefix", bounds, behind
     if without:
         most = limit + SLACK
-        rows = db.rows(_seek_sql(shape, audience, source, True), (*asked, *rest, most, *without, limit))
+        sql = _seek_sql(shape, audience, source, bool(behind), True)
+        rows = db.rows(sql, (*asked, *rest, most, *without, limit))
         if len(rows) >= limit or (rows and rows[0][width] < most):
             return found(rows)
-    return found(db.rows(_seek_sql(shape, audience, source, False), (*asked, *rest, *without, limit)))
+    sql = _seek_sql(shape, audience, source, bool(behind), False)
+    return found(db.rows(sql, (*asked, *rest, *without, limit)))
 
 
 def _literal(needle: str) -> str:
@@ -223,8 +226,9 @@ def _count_sql(shape: _Shape) -> str:
 
 
 @lru_cache(maxsize=512)
-def _seek_sql(shape: _Shape, audience: int, source: str, slack: bool) -> str:
-    """Rows by the index of what is looked for, then sorted; `slack`: the organizations are asked of the first only.
+def _seek_sql(shape: _Shape, audience: int, source: str, behind: bool, slack: bool) -> str:
+    """Rows by the index of what is looked for, then sorted; `behind`: after a place; `slack`: the organizations are
+    asked of the first only.
 
     The audience stands in the text: PostgreSQL then knows how few an organization's rows are, whatever is prepared.
     """
@@ -234,7 +238,9 @@ def _seek_sql(shape: _Shape, audience: int, source: str, slack: bool) -> str:
         "active": "w.active_day >= ?" if is_sqlite else "p.active_day >= ?",
         "prefix": _RANGE.replace("p.", "w.") if is_sqlite else _RANGE,
     }[source]
-    where = f"{hit} AND p.audience = {audience:d} AND {order.placed('p.')}"
+    where = f"{hit} AND p.audience = {audience:d}"
+    if behind:
+        where += f" AND {order.placed('p.')}"
     if shape.ranged and source != "prefix":
         where += f" AND {_RANGE}"
     if shape.since and source != "active":
@@ -253,7 +259,7 @@ def _seek_sql(shape: _Shape, audience: int, source: str, slack: bool) -> str:
         kept, tables = f"p.id, p.profile_id, {order.listed('p.')}", f"{by} WHERE {where}"
     else:
         # OFFSET 0 keeps the order's own index out of it, which would be walked for whom it places last.
-        kept = "p.profile_id, p.handle, p.name, p.sort_key, p.helpful, p.newest"
+        kept = ", ".join(f"p.{name}" for name in dict.fromkeys(("profile_id", "handle", "name", *order.columns)))
         tables = f"(SELECT {kept} FROM people p WHERE {where} OFFSET 0) p"
     shown = kept if is_sqlite else _columns(order)
     many = ""
