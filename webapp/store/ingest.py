@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from policies.errors import NotFound
 from webapp.store.database import Database, marks
+from webapp.store.lists import turned, unnested
 
 #: Columns of `account` that count events, in the order of COUNTERS rows here.
 COUNTERS = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos")
@@ -226,12 +227,23 @@ def add_counters(db: Database, deltas: Mapping[int, Sequence[int]]) -> None:
     Goes by their ids, as `lock_accounts` does: that order of row locks keeps the batches of several sources from
     blocking each other for ever on PostgreSQL.
     """
-    db.executemany(
-        "UPDATE account SET answers = answers + ?, accepted_solutions = accepted_solutions + ?,"
-        " articles = articles + ?, likes_received = likes_received + ?, total_posts = total_posts + ?,"
-        " peer_kudos = peer_kudos + ?, row_version = row_version + 1 WHERE id = ?",
-        [(*delta, account_id) for account_id, delta in sorted(deltas.items())],
-    )
+    rows = [(*delta, account_id) for account_id, delta in sorted(deltas.items())]
+    if db.dialect == "postgresql" and rows:
+        db.rows("SELECT id FROM account WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE", (sorted(deltas),))
+        db.execute(_ADD_MANY, turned(rows))
+    else:
+        db.executemany(
+            f"UPDATE account SET {', '.join(f'{name} = {name} + ?' for name in COUNTERS)},"
+            " row_version = row_version + 1 WHERE id = ?",
+            rows,
+        )
+
+
+_ADD_MANY = (
+    f"UPDATE account a SET {', '.join(f'{name} = a.{name} + v.{name}' for name in COUNTERS)},"
+    f" row_version = a.row_version + 1 FROM {unnested(['BIGINT'] * 7)} AS v({', '.join(COUNTERS)}, id)"
+    " WHERE a.id = v.id"
+)
 
 
 class Own(NamedTuple):

@@ -32,6 +32,16 @@ def flat(part: Sequence[tuple[int, ...]], size: int, nobody: tuple[int, ...]) ->
     return made + list(nobody) * (size - len(part))
 
 
+def unnested(kinds: Sequence[str]) -> str:
+    """`unnest(…)` of one list for each column, on PostgreSQL: many rows in one statement."""
+    return f"unnest({', '.join(f'CAST(? AS {kind}[])' for kind in kinds)})"
+
+
+def turned(rows: Sequence[Sequence[object]]) -> list[list[object]]:
+    """The columns of rows (at least one), as the parameters of `unnested`."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def padded(ids: Sequence[int]) -> Iterable[tuple[str, tuple[int, ...]]]:
     """(marks, values) for IN lists of these ids; 0 stands for nobody."""
     for size, part in parts([(number,) for number in ids]):
