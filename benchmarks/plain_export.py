@@ -1,10 +1,11 @@
 """The export as an application writes it whose lists are peewee models: the other side of export.py (G11).
 
-It does the same job: the same limit counted and committed, the same files with the same rows (export.py compares them),
-each field and each other person's name decided, here by a pluggy call, formulas neutralised in CSV. It is written as
-the mapper's documentation shows it: `select` over one model for each list, a foreign key followed where it is used,
-each list held whole, json and DictWriter, an archive in memory as zipfile makes it unasked. It asks less than ours of
-who is on the other side of kudos: not whether an account linked to them keeps them private.
+It does the same job: the same limit counted and committed (its commit waits for the disk, as commits do unless told
+otherwise), the same files with the same rows (export.py compares them), each field and each other person's name
+decided, here by a pluggy call, formulas neutralised in CSV. It is written as the mapper's documentation shows it:
+`select` over one model for each list, a foreign key followed where it is used, each list held whole, json and
+DictWriter, an archive in memory as zipfile makes it unasked. It asks less than ours of who is on the other side of
+kudos: not whether an account linked to them keeps them private.
 """
 
 from __future__ import annotations

@@ -232,3 +232,27 @@ def test_a_sqlite_file_that_shrinks_while_it_is_open_is_read_on(sqlite_db: Datab
     assert sqlite_db.row(count) == (1, 4000)
     put(sqlite_db, "grown again")
     assert keys(sqlite_db) == ["grown again"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_transaction_that_need_not_last_is_one_all_the_same(db: Database, fails: bool) -> None:
+    """It commits or rolls back like any other, and the next one waits for the disk again."""
+    ask = "PRAGMA synchronous" if db.dialect == "sqlite" else "SHOW synchronous_commit"
+    if db.dialect == "postgresql":
+        db.execute("SET synchronous_commit = on")
+    before = db.row(ask)
+    try:
+        with db.transaction(lasting=False):
+            put(db, "a")
+            within = db.row(ask)
+            with db.transaction():
+                put(db, "b")
+            if fails:
+                raise ZeroDivisionError
+    except ZeroDivisionError:
+        assert fails
+    assert keys(db) == ([] if fails else ["a", "b"])
+    assert within in {(1,), ("off",)}
+    assert within != before == db.row(ask)
+    put(db, "c")
+    assert keys(db)[-1] == "c"

@@ -61,7 +61,7 @@ def export(ctx: Context, session: Session, now: int) -> Iterator[bytes]:
 
     Errors: TooMany (an account asks for it too often), NotFound.
     """
-    throttle.take(ctx, now, (LIMIT, str(session.account_id)))
+    throttle.take(ctx, now, (LIMIT, str(session.account_id)), lasting=False)
     group = profiles.load_group_of(ctx.db, session.account_id)
     if group is None:
         raise NotFound

@@ -57,10 +57,13 @@ def remote_key(address: str | None) -> str:
     return str(ip)
 
 
-def take(ctx: Context, now: int, *attempts: tuple[Limit, str], fix: str = "") -> None:
-    """Count an attempt under each limit, committed at once. Errors: TooMany if one is used up."""
+def take(ctx: Context, now: int, *attempts: tuple[Limit, str], fix: str = "", lasting: bool = True) -> None:
+    """Count an attempt under each limit, committed at once. Errors: TooMany if one is used up.
+
+    `lasting` False: the count may be lost with the power. Not for what keeps strangers out.
+    """
     retry_after = 0
-    with ctx.db.transaction():
+    with ctx.db.transaction(lasting):
         for limit, who in attempts:
             count, until = throttle.take(ctx.db, key(limit, who), limit.window, now)
             if count > limit.count:

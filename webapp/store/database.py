@@ -175,10 +175,11 @@ class Database:
         return getattr(self._local, "depth", 0) > 0
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, lasting: bool = True) -> Iterator[None]:
         """One transaction; an inner one joins the outer. SQLite takes its write lock at once (BEGIN IMMEDIATE).
 
-        An exception rolls everything back, the outer transaction too if it passes through there.
+        An exception rolls everything back, the outer transaction too if it passes through there. `lasting` False: it
+        does not wait for the disk, so that what it wrote may be lost with the power, though not with the process.
         """
         local = self._local
         if getattr(local, "depth", 0):
@@ -187,7 +188,7 @@ class Database:
         self.connection()
         local.depth, local.callbacks, local.regrets = 1, [], []
         try:
-            with self.peewee.atomic("IMMEDIATE") if self.dialect == "sqlite" else self.peewee.atomic():
+            with self._atomic(lasting):
                 yield
             callbacks = local.callbacks
         except BaseException:
@@ -201,6 +202,24 @@ class Database:
                 callback()
             except Exception:  # a committed change must not turn into an error page
                 log.exception("after-commit callback %r failed", callback)
+
+    @contextmanager
+    def _atomic(self, lasting: bool) -> Iterator[None]:
+        if self.dialect != "sqlite":
+            with self.peewee.atomic():
+                if not lasting:
+                    self.execute("SET LOCAL synchronous_commit = off")
+                yield
+            return
+        found = None if lasting else self.row("PRAGMA synchronous")
+        if found is not None:
+            self.execute("PRAGMA synchronous = normal")
+        try:
+            with self.peewee.atomic("IMMEDIATE"):
+                yield
+        finally:
+            if found is not None:
+                self.execute(f"PRAGMA synchronous = {found[0]}")
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the outermost transaction has committed (at once outside one); errors are logged."""
