@@ -35,7 +35,7 @@ from webapp.store import people_search as store
 
 #: A silent account's numbers are in the sums of its primary's card (D5): that pair is about its own pages alone.
 ALIKE = [pair for pair in PAIRS if pair.name != UNLINKED]
-_FIELDS = ("full_name", "job_title", "department", "organization", "location", "bio", "products")
+_FIELDS = ("full_name", "job_title", "department", "organization", "location", "bio", "products", "email", "links")
 
 
 def questions(pair: Pair) -> list[Ask]:

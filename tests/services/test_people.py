@@ -29,7 +29,8 @@ from webapp.store import people_search, policy
 from webapp.store.profiles import load_group_of
 
 FIELDS = ("full_name", "job_title", "department", "organization", "location", "bio", "products")
-SECRETS = (*FIELDS, "activity", "certifications", "stats", "kudos")
+READ = (*FIELDS, "links", "email")
+SECRETS = (*READ, "activity", "certifications", "stats", "kudos")
 WORDS = ("anna", "Änne", "zoe berg", "АННА", "ann", "50%_off", 'the "x"', "berg", "lisbon, portugal")
 
 
@@ -81,11 +82,11 @@ def seen(ctx: Context, handle: str, organizations: Iterable[int]) -> Seen | None
     face = opened.face
 
     def values(account_id: int, shown: Iterable[str]) -> dict[str, Any]:
-        row = ctx.db.row(f"SELECT public_name, {', '.join(FIELDS)} FROM account WHERE id = ?", (account_id,))
+        row = ctx.db.row(f"SELECT public_name, {', '.join(READ)} FROM account WHERE id = ?", (account_id,))
         assert row is not None
-        return {name: value for name, value in zip(("public_name", *FIELDS), row, strict=True) if name in shown}
+        return {name: value for name, value in zip(("public_name", *READ), row, strict=True) if name in shown}
 
-    verdicts = resolve(opened.gate, viewer, opened.subject, FIELDS, lambda names: values(face.id, names))
+    verdicts = resolve(opened.gate, viewer, opened.subject, READ, lambda names: values(face.id, names))
     own = {name: verdict.value or "" for name, verdict in verdicts.items() if verdict.shown}
     name = str(own.get("full_name") or values(face.id, ["public_name"])["public_name"])
     blocks = [
@@ -93,7 +94,9 @@ def seen(ctx: Context, handle: str, organizations: Iterable[int]) -> Seen | None
                            if bits >> BIT[field] & 1])
         for member, bits in opened.work
     ]
-    texts, places = [name, handle, own.get("bio", "")], []
+    texts, places = [name, handle, own.get("bio", ""), own.get("email", "")], []
+    for entry in json.loads(own.get("links") or "[]"):
+        texts += [entry["label"], entry["url"].removeprefix("https://")]
     for record in (own, *blocks):
         texts += [record.get(field) or "" for field in ("job_title", "department", "organization", "location")]
         place = record.get("location") or ""
@@ -158,10 +161,11 @@ members = st.fixed_dictionaries({
     "levels": st.dictionaries(st.sampled_from(SECRETS), st.integers(0, 2), max_size=5),
     "held": st.booleans(), "day": st.sampled_from((None, 3, 400)), "answers": st.sampled_from((0, 3, 3, 40)),
     "kudos": st.sampled_from((0, 2)), "course": st.booleans(), "joined": st.sampled_from((None, 1, 1, 900)),
-    "record": st.fixed_dictionaries(dict.fromkeys(FIELDS, values)),
+    "record": st.fixed_dictionaries(dict.fromkeys((*FIELDS, "links"), values)),
 })  # fmt: skip
 searches = st.builds(
-    Asked, q=st.sampled_from(("", "", "ann", "ANN", "ä", "z", "zoe berg", "анна", "%", "50%", '"x"', "xyz")),
+    Asked, q=st.sampled_from(("", "", "ann", "ANN", "ä", "z", "zoe berg", "анна", "%", "50%", '"x"', "xyz",
+                                           "m1@home", "ann.example/x")),
     location=st.sampled_from(("", "", "Lis", "portugal", "%")), product=st.sampled_from(("", "", "Ann", "an")),
     certified=st.sampled_from((False, False, True)), active=st.sampled_from((False, False, True)),
     sort=st.sampled_from(("", "", "name-down", "helpful", "newest", "email")),
@@ -182,6 +186,8 @@ def fill(ctx: Context, drawn: list[dict[str, Any]]) -> list[int]:
         record = {name: value for name, value in one["record"].items() if value}
         if "products" in record:
             record["products"] = json.dumps([record["products"]], ensure_ascii=False)
+        if "links" in record:
+            record["links"] = json.dumps([{"url": "https://ann.example/x", "label": record["links"]}])
         managed = one["domain"] != "home"
         account = make_account(
             db, f"m{number}", f"m{number}@{one['domain']}.example", "managed" if managed else "personal",
@@ -337,13 +343,15 @@ def test_t47_a_sort_by_anything_else_is_no_sort(ctx: Context) -> None:
 
 def test_t49_a_hidden_value_is_found_by_nobody_whole_or_by_prefix(ctx: Context) -> None:
     account = make_account(ctx.db, "sally", full_name="Sally", location="Reykjavik", job_title="Falconer",
-                           bio="Quixotic", products='["Zylophon"]')
-    choose(ctx.db, account, you=["location", "job_title", "bio", "products", "certifications", "activity"])
+                           bio="Quixotic", products='["Zylophon"]',
+                           links='[{"url": "https://brolga.example/", "label": "Kestrel"}]')
+    choose(ctx.db, account, you=["location", "job_title", "bio", "products", "certifications", "activity", "links"])
     holds(ctx.db, account, "designation", "d")
     did(ctx.db, account)
     people_index.rebuild(ctx)
     for viewer in (ANONYMOUS, look(ctx, account)):
         for given_ in ({"q": "reykjavik"}, {"q": "rey"}, {"q": "falconer"}, {"q": "quixo"}, {"q": "zylophon"},
+                       {"q": "brolga"}, {"q": "kestrel"}, {"q": "sally@"},
                        {"location": "rey"}, {"product": "zylophon"}, {"certified": True}, {"active": True}):
             assert handles(asked(ctx, viewer, **given_)) == [], given_
     assert handles(asked(ctx, q="sally")) == ["sally"]

@@ -16,7 +16,7 @@ from tests.factories import link, make_account
 from tests.plugged import plug, plugin
 from tests.services.people import set_columns
 from webapp.ops import leak_plan
-from webapp.services import erasing, export, plugins, profiles, typed, viewing, visibility
+from webapp.services import erasing, export, people, people_index, plugins, profiles, typed, viewing, visibility
 from webapp.services.context import Context
 from webapp.services.sessions import Session
 from webapp.services.views import ProfileView
@@ -216,3 +216,48 @@ def test_the_shipped_example(ctx):
     ines = make_account(site.db, "ines", kind="managed")
     save(site, ines, pronouns="she/her")
     assert extras(site, "ines") == {}
+
+
+def found(site: Context, words: str, viewer: Viewer = ANONYMOUS) -> list[str]:
+    return [card.handle for card in people.view_people(site, viewer, people.Asked(q=words), NOW).cards]
+
+
+def test_t49_the_directory_finds_what_is_shown_and_nothing_that_is_hidden(site: Context, sally: int) -> None:
+    save(site, sally, motto="Festina lente", story="Sesquipedalian")
+    assert found(site, "festina") == found(site, "sesquip") == ["sally"]
+    hide(site, sally, STORY)
+    assert found(site, "festina") == ["sally"]
+    assert found(site, "sesquip") == found(site, "sesquip", viewing.load_viewer(site, sally)) == []
+
+
+def test_t49_what_a_row_of_the_index_still_holds_is_found_by_nobody_who_does_not_see_it(
+    site: Context, sally: int
+) -> None:
+    """As between a policy that narrows and the worker that writes the rows anew."""
+    save(site, sally, motto="Festina lente")
+    (words,) = site.db.row("SELECT words FROM people WHERE profile_id = ?", (sally,)) or ("",)
+    hide(site, sally, MOTTO)
+    site.db.execute("UPDATE people SET words = ? WHERE profile_id = ?", (words, sally))
+    assert "festina" in words
+    assert found(site, "festina") == []
+
+
+def test_d12_what_only_colleagues_see_is_found_by_colleagues(site: Context) -> None:
+    worker = make_account(site.db, "worker", kind="managed")
+    save(site, worker, motto="Festina lente")
+    colleague = viewing.load_viewer(site, make_account(site.db, "other", kind="managed"))
+    assert found(site, "festina") == []
+    assert found(site, "festina", colleague) == ["worker"]
+
+
+def test_what_a_plugin_asked_for_is_not_found_while_it_is_off(site: Context, sally: int) -> None:
+    save(site, sally, motto="Festina lente")
+    root = make_account(site.db, "root")
+    admin = Session("raw", "id", root, "root", True, NOW, NOW, Viewer(root, root))
+    plugins.switch(site, admin, "mine", False, NOW)
+    assert found(site, "festina") == []
+    people_index.rebuild(site)
+    assert "festina" not in str(site.db.rows("SELECT words FROM people"))
+    plugins.switch(site, admin, "mine", True, NOW)
+    people_index.rebuild(site)
+    assert found(site, "festina") == ["sally"]

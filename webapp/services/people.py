@@ -198,6 +198,8 @@ def _pass(
         days = card_store.load_last_days(
             ctx.db, [seen.group.shown_ids if seen.shows(gate, "activity") else () for _, seen in sights]
         )
+    by_words = bool(wish.search.needles or wish.mine)
+    more = index.load_typed(ctx, gate, [seen for _, seen in sights]) if by_words else []
     passed = []
     for n, ((row, seen), start) in enumerate(zip(sights, starts, strict=True)):
         records = [record for record in loaded[start : start + 1 + len(seen.work)] if record is not None]
@@ -211,8 +213,8 @@ def _pass(
             continue
         until = held.get(n, 0)
         is_certified = until is None or until > now
-        if wish.search.needles or wish.mine:
-            words = index.words_of(gate, seen, records, slugs, is_certified)
+        if by_words:
+            words = index.words_of(gate, seen, records, slugs, is_certified, more[n])
             if not all(needle in words for needle in (*wish.search.needles, *wish.terms)):
                 continue
             if wish.mine and not any(needle in words for needle in wish.mine):

@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from policies.terms import ANONYMOUS, State, Viewer
 from policies.visibility import Gate
 from webapp.services.context import Context
+from webapp.services.links import show_links
 from webapp.services.notes import LIVE
 from webapp.store import people as store
 from webapp.store import people_cards as card_store
+from webapp.store import typed
 from webapp.store.ingest import Own
 from webapp.store.people import LAST_PLACE, Entry
 from webapp.store.people_cards import COLUMNS, JOINED, Record
-from webapp.store.profiles import Group, Member
+from webapp.store.profiles import NOBODY, Group, Member
 
 #: Raised when what rows hold changes, so that existing databases are written anew.
-FORMAT = 2
+FORMAT = 3
 #: Accounts of one transaction when everything is written anew.
 BATCH = 400
 KEY_LIMIT = 100
@@ -151,12 +153,33 @@ def shown_name(gate: Gate, record: Record) -> str:
     return gate.display_name(record.full_name, record.public_name)
 
 
+def load_typed(ctx: Context, gate: Gate, sights: Sequence[Sight]) -> list[tuple[str, ...]]:
+    """What each of these typed into fields of plugins, where it is shown. A statement or a few for each such field,
+    whoever shows it."""
+    names = [field.name for field in ctx.manager.fields if field.typed]
+    shown = [[name for name in names if seen.shows(gate, name)] for seen in sights]
+    found = {
+        name: typed.load_of(ctx.db, name, [
+            seen.face.id if name in some else NOBODY[0] for seen, some in zip(sights, shown, strict=True)
+        ])
+        for name in names
+    }  # fmt: skip
+    return [
+        tuple([found[name][seen.face.id] for name in some if seen.face.id in found[name]])
+        for seen, some in zip(sights, shown, strict=True)
+    ]
+
+
 def words_of(
-    gate: Gate, seen: Sight, records: Sequence[Record], slugs: Mapping[int, str], is_certified: bool
+    gate: Gate, seen: Sight, records: Sequence[Record], slugs: Mapping[int, str], is_certified: bool,
+    more: Sequence[str] = (),
 ) -> str:
-    """Everything this viewer may find the profile by. `records`: the face's, then those of the work blocks."""
+    """Everything this viewer may find the profile by. `records`: the face's, then those of the work blocks; `more`: of
+    `load_typed`."""
     own = records[0]
-    plain = [shown_name(gate, own), seen.face.handle, own.bio or ""]
+    plain = [shown_name(gate, own), seen.face.handle, own.bio or "", own.email or "", *more]
+    for link in show_links(own.links):
+        plain += [link.label, link.text]
     marked = []
     for record in records:
         plain += [record.job_title or "", record.department or "", record.organization or ""]
@@ -322,6 +345,7 @@ def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) ->
     certified = card_store.load_designations(ctx.db, _groups(gate, sights, "certifications"))
     scored = {seen.face.id: seen.group.ids for _, seen in sights if seen.shows_points(gate)}
     helpful = dict(zip(scored, _helpful(ctx, list(scored.values())), strict=True))
+    more = load_typed(ctx, gate, [seen for _, seen in sights])
     entries = []
     for n, ((audience, seen), start) in enumerate(zip(sights, starts, strict=True)):
         own = [record for record in records[start : start + 1 + len(seen.work)] if record is not None]
@@ -329,7 +353,7 @@ def entries_of(ctx: Context, gate: Gate, sights: Sequence[tuple[int, Sight]]) ->
             continue
         name = shown_name(gate, own[0])
         day = days.get(n, 0) if seen.shows(gate, "activity") else None
-        words = words_of(gate, seen, own, slugs, n in certified)
+        words = words_of(gate, seen, own, slugs, n in certified, more[n])
         points = helpful[seen.face.id] if seen.shows_points(gate) else LAST_PLACE
         joined = own[0].joined
         newest = LAST_PLACE if joined is None else -(joined // DAY)

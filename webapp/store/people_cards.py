@@ -47,6 +47,7 @@ def load_groups(db: Database, profile_ids: Sequence[int]) -> tuple[int, dict[int
 #: The record columns that rows of the index and cards are made of; bit n of a record's mask stands for the n-th.
 COLUMNS = (
     "full_name", "avatar", "job_title", "department", "organization", "location", "bio", "products", "timezone",
+    "email", "links",
 )  # fmt: skip
 #: The bit for since when somebody is a member.
 JOINED = 1 << len(COLUMNS)
@@ -65,6 +66,8 @@ class Record(NamedTuple):
     bio: str | None
     products: str | None
     timezone: str | None
+    email: str | None
+    links: str | None
     joined: int | None
 
 
