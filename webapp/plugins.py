@@ -39,11 +39,12 @@ def origins(config: Config) -> dict[str, Origin]:
 
 
 def about(plugin: object) -> str:
-    """The first line of the docstring of a plugin's module or class, as plain text; "" where there is none."""
+    """The first line of the docstring of a plugin's module or class, as plain text without backticks; "" if none."""
     owner = plugin if isinstance(plugin, (ModuleType, type)) else type(plugin)
     said = vars(owner).get("__doc__") if getattr(owner, "__module__", "") not in {"builtins", "types"} else None
     lines = said.strip().splitlines() if isinstance(said, str) else []
-    line = "".join(one for one in " ".join(lines[0].split()) if one.isprintable()).strip() if lines else ""
+    kept = "".join(one for one in " ".join(lines[0].split()) if one.isprintable()) if lines else ""
+    line = kept.replace("`", "").strip()
     if len(line) <= ABOUT_LIMIT:
         return line
     cut = line[: ABOUT_LIMIT - 1]

@@ -199,7 +199,7 @@ def test_a_plugin_says_what_it_is_for_as_plain_text_and_nothing_where_it_says_no
 
 def test_a_plugin_that_is_no_module_speaks_by_its_class_and_not_by_a_library():
     class Mine:
-        """What it is for."""
+        """What `it` is for."""
 
     assert {about(one) for one in (Mine(), Mine)} == {"What it is for."}
     assert {about(one) for one in (MINE, object(), 7)} == {""}
