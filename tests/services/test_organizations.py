@@ -242,7 +242,8 @@ def test_t46_removing_an_organization_ends_all_it_had_and_widens_nothing(ctx, ac
     )
     assert left == (0, 0, 0)
     people_index.catch_up(ctx)
-    assert ctx.db.rows("SELECT 1 FROM people WHERE words LIKE '%acme%'") == []
+    own = "replace(words, 'ann@acme.example', '')"      # the address that she shows to anybody
+    assert ctx.db.rows(f"SELECT 1 FROM people WHERE {own} LIKE '%acme%'") == []
     assert organizations.create(ctx, root, "Acme", "", NOW + 60) == "acme"
     again = admins.open_organization(ctx, root, "acme")
     assert again.id != acme.id
