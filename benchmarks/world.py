@@ -103,7 +103,7 @@ def postgres() -> Iterator[Callable[[], str]]:
     """
     from tests.postgres import Server
 
-    server = Server()
+    server = Server(shared_buffers="128MB")      # as PostgreSQL comes; the tests' has half of it
 
     def new() -> str:
         url = server.url(server.create())

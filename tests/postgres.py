@@ -116,8 +116,10 @@ class _Pristine:
 class Server:
     """One server per test session, started when the first test asks for a database."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        """`settings`: other than those that suit tests, of a server that is started here."""
         self._url = os.environ.get("TEST_DATABASE_URL", "")
+        self._settings = {**_SETTINGS, **settings}
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
@@ -220,7 +222,7 @@ class Server:
             prefix.append("--pdeathsig=QUIT")
         elif shutil.which("setpriv"):
             prefix = ["setpriv", "--pdeathsig=QUIT"]
-        options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with (folder / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [*prefix, str(programs / "postgres"), "-D", str(data), "-k", str(folder), *options],

@@ -230,7 +230,8 @@ def _seek_sql(shape: _Shape, audience: int, source: str, behind: bool, slack: bo
     """Rows by the index of what is looked for, then sorted; `behind`: after a place; `slack`: the organizations are
     asked of the first only.
 
-    The audience stands in the text: PostgreSQL then knows how few an organization's rows are, whatever is prepared.
+    The audience stands in the text: PostgreSQL then knows how few an organization's rows are, whatever is prepared, and
+    that one of its two indexes of words will do.
     """
     order, is_sqlite = shape.order, shape.dialect == "sqlite"
     hit = {
