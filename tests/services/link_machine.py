@@ -201,7 +201,8 @@ class LinkMachine(RuleBasedStateMachine):
             gained -= {("sum", *atom[1:]) for atom in self.before.get(name, set()) if atom[0] == "sec"}
             gained -= {("sec", *atom[1:]) for atom in self.before.get(name, set()) if atom[0] == "sum"}
             if back:
-                gained -= self.own_seen.get(name, set())
+                own = self.own_seen.get(name, set())
+                gained -= own | {("sum", *atom[1:]) for atom in own if atom[0] == "sec"}   # the rows tell the numbers
             assert not gained, (done, name, sorted(gained))
         self.seen_now(after)
 
