@@ -45,6 +45,7 @@ class _Own:
     member: Member
     gate: Gate
     mask: int
+
     def shows(self, name: str) -> bool:
         return name in self.gate.bit and bool(self.mask >> self.gate.bit[name] & 1)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from policies.terms import ANONYMOUS, State, Viewer
 from policies.visibility import Gate
 from webapp.services.context import Context
+from webapp.services.extras import typed_names
 from webapp.services.links import show_links
 from webapp.services.notes import LIVE
 from webapp.store import people as store
@@ -156,7 +157,7 @@ def shown_name(gate: Gate, record: Record) -> str:
 def load_typed(ctx: Context, gate: Gate, sights: Sequence[Sight]) -> list[tuple[str, ...]]:
     """What each of these typed into fields of plugins, where it is shown. A statement or a few for each such field,
     whoever shows it."""
-    names = [field.name for field in ctx.manager.fields if field.typed]
+    names = typed_names(ctx)
     shown = [[name for name in names if seen.shows(gate, name)] for seen in sights]
     found = {
         name: typed.load_of(ctx.db, name, [
