@@ -391,3 +391,6 @@ def test_words_of_anyone_and_of_organizations_stand_in_indexes_of_their_own(
     postgres_db.execute("ANALYZE people")
     plan = " ".join(row[0] for row in postgres_db.rows(f"EXPLAIN {sql}", ("%lantern%", 51)))
     assert f"Bitmap Index Scan on {index} " in plan
+    sql = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = ?::regclass"
+    kept = postgres_db.row(sql, (index,))
+    assert kept == ("(audience = 0)" if audience == 0 else "(audience <> 0)",)
