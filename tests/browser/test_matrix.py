@@ -114,3 +114,28 @@ def test_an_organizations_page_fits_and_works_small_dark_and_without_scripts(
     assert page.locator("#c-organization-email-organization").get_attribute("aria-pressed") == "true"
     assert page.locator(".tag.brass", has_text="Own").count() == 1
     page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scripts"), [(390, True), (320, True), (390, False), (1000, True)])
+def test_the_table_needs_no_sideways_scrolling_and_stays_a_table(
+    browser: Any, app: Flask, live_server: str, cookies: dict[str, str], width: int, scripts: bool
+) -> None:
+    """Where it has no room each field is a block. Who has it read out still gets rows, columns and their names."""
+    page = open_page(browser, app, live_server, cookies["boss"], viewport={"width": width, "height": 800},
+                     java_script_enabled=scripts)
+    page.goto(f"{live_server}{URL}")
+    cells = page.locator(".matrix button.cell")
+    boxes = [cells.nth(number).bounding_box() for number in range(cells.count())]
+    pane = page.locator(".pan:has(> .matrix)").bounding_box()
+    assert len(boxes) > 30
+    assert all(pane["x"] <= box["x"] and box["x"] + box["width"] <= pane["x"] + pane["width"] for box in boxes)
+    assert all(box["width"] >= 60 and box["height"] >= 24 for box in boxes)
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    named = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node["ignored"]]
+    roles = [role for role, _ in named]
+    assert roles.count("table") == 1
+    assert {("rowheader", "E-mail address"), ("columnheader", "Anyone"), ("columnheader", "Only you"),
+            ("columnheader", "Managed accounts")} <= set(named)
+    assert roles.count("row") == page.locator(".matrix tr").count()
+    assert any(name.startswith("E-mail address, Organization") for role, name in named if role == "button")
+    page.context.close()

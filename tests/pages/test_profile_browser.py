@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -68,6 +69,33 @@ def test_escape_closes_the_menu_and_gives_the_focus_back(browser_page: Any, prof
     }""")
     browser_page.keyboard.press("Escape")
     assert browser_page.locator("details.menu[open]").count() == 0
+
+
+def test_the_clock_of_a_members_place_is_the_browsers_work(browser: Any, profile_url: str) -> None:
+    """The page says the zone: without scripts that stays, and so does a zone that the browser does not know."""
+    moment = datetime.datetime(2026, 7, 1, 13, 32, tzinfo=datetime.UTC)
+    context = browser.new_context(bypass_csp=False)
+    page = context.new_page()
+    page.clock.set_fixed_time(moment)
+    page.goto(profile_url)
+    place = page.locator("#s-about [data-field=timezone] dd span").first
+    assert (place.inner_text(), place.get_attribute("title")) == ("14:32 local time", "Europe/Lisbon")
+    page.clock.set_fixed_time(moment + datetime.timedelta(hours=8, minutes=33))
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('htmx:afterSettle', {bubbles: true}))")
+    assert place.inner_text() == "23:05 local time"
+    page.evaluate("""() => {
+        const place = document.querySelector("[data-zone]");
+        place.dataset.zone = place.textContent = "Atlantis/Centre";
+        document.body.dispatchEvent(new CustomEvent("htmx:afterSettle", {bubbles: true}));
+    }""")
+    assert place.inner_text() == "Atlantis/Centre"
+    context.close()
+
+    plain = browser.new_context(java_script_enabled=False)
+    page = plain.new_page()
+    page.goto(profile_url)
+    assert page.locator("#s-about [data-field=timezone] dd").inner_text().strip() == "Europe/Lisbon"
+    plain.close()
 
 
 def test_g13_a_first_visit_is_light(browser: Any, profile_url: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.services.people import did, gave, holds, see, set_columns, statements
 from webapp.pages._headers import HEADERS
@@ -119,6 +120,17 @@ def test_t59_the_etag_is_of_the_bytes_kept_or_not(app: Flask, sqlite_ctx: Contex
     assert client.get("/u/sally").headers["ETag"] == cold.headers["ETag"]
     sqlite_ctx.db.execute("UPDATE kudos SET message = 'Other words'")
     assert client.get("/u/sally").headers["ETag"] != cold.headers["ETag"]
+
+
+def test_t59_a_kept_page_says_the_zone_and_no_time_of_day(app: Flask, sqlite_ctx: Context, sally: int) -> None:
+    set_columns(sqlite_ctx.db, sally, timezone="Asia/Kolkata")
+    app.config["CLOCK"] = lambda: NOW
+    first = body(app.test_client())
+    assert 'data-zone="Asia/Kolkata">Asia/Kolkata<' in first
+    app.config["CLOCK"] = lambda: NOW + 61
+    assert body(app.test_client()) == first
+    sqlite_ctx.warm.clear()
+    assert body(app.test_client()) == first
 
 
 def test_compressed_pages_are_kept_and_the_same_page(app: Flask, sqlite_ctx: Context, sally: int) -> None:

@@ -33,6 +33,21 @@
   focusErrors(document);
   document.addEventListener("htmx:afterSettle", (event) => focusErrors(event.target));
 
+  // What time it is where somebody is. The page says the zone, so that its bytes stay the same from minute to minute.
+  const tellTimes = () => {
+    for (const place of document.querySelectorAll("[data-zone]")) {
+      const options = { hour: "2-digit", minute: "2-digit", timeZone: place.dataset.zone };
+      try {
+        const text = `${new Intl.DateTimeFormat("en-GB", options).format()} local time`;
+        if (place.textContent !== text) place.textContent = text;
+        place.title = place.dataset.zone;
+      } catch { /* a zone that this browser does not know keeps its name */ }
+    }
+  };
+  tellTimes();
+  setInterval(tellTimes, 20000);
+  document.addEventListener("htmx:afterSettle", tellTimes);
+
   const words = {
     400: "That did not arrive in one piece. Reload the page and try again.",
     401: "You are logged out. Log in again, then try once more.",
