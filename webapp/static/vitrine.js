@@ -36,11 +36,11 @@
   // What time it is where somebody is. The page says the zone, so that its bytes stay the same from minute to minute.
   const tellTimes = () => {
     for (const place of document.querySelectorAll("[data-zone]")) {
-      const options = { hour: "2-digit", minute: "2-digit", timeZone: place.dataset.zone };
+      place.title ||= place.textContent;
+      const options = { hour: "2-digit", minute: "2-digit", timeZone: place.title };
       try {
         const text = `${new Intl.DateTimeFormat("en-GB", options).format()} local time`;
         if (place.textContent !== text) place.textContent = text;
-        place.title = place.dataset.zone;
       } catch { /* a zone that this browser does not know keeps its name */ }
     }
   };
