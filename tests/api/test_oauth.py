@@ -282,6 +282,18 @@ def test_t93_no_wider_scope_at_token_or_refresh(app, world):
     assert questboard.refresh(narrow["refresh_token"]).get_json()["scope"] == "profiles:read me:read"
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\t "])
+def test_t93_a_blank_scope_at_refresh_is_no_wider_one(app, world, blank):
+    """Nothing but blanks names no scope: what this family has is asked for, not all that the app was ever let have."""
+    _, sally, _ = world
+    member, questboard = Browser(app, sally), AppServer(app)
+    member.code()
+    made = questboard.exchange(member.code(scope="profiles:read")).get_json()
+    again = questboard.refresh(made["refresh_token"], scope=blank).get_json()
+    assert again["scope"] == "profiles:read"
+    assert bearer(app, again["access_token"]).scopes == {"profiles:read"}
+
+
 def test_t96_introspection_is_of_own_tokens_and_tells_no_secret(app, world):
     db, sally, _ = world
     make_app(db, sally, "Thief")

@@ -283,6 +283,25 @@ def test_a_refused_webhook_is_sent_again_with_growing_pauses_and_then_dropped(
     assert ctx.db.row("SELECT failed FROM webhook") == ("It answered 500.",)
 
 
+def test_a_newer_event_takes_the_place_of_one_that_is_sent_again(sqlite_ctx: Context, zone: Zone, site: Site) -> None:
+    """Else an older event would come after it: of a changed profile, once the consent was taken back."""
+    ctx = sqlite_ctx
+    ctx.site = replace(ctx.site, proving=reaching(zone, site))
+    site.answer = lambda path: (500, {}, b"no")
+    app, sally = make_app(ctx.db), make_account(ctx.db, full_name="Sally")
+    consent(ctx, app, sally)
+    hook(ctx, app)
+    set_columns(ctx.db, sally, full_name="Sally Marsh")
+    webhooks.notice(ctx, NOW)
+    assert webhook_send.send_due(ctx, NOW) == 0
+    revoke(ctx, sally, app, NOW)
+    webhooks.notice(ctx, NOW)
+    site.posted.clear()
+    site.answer = lambda path: (200, {}, b"")
+    webhook_send.send_due(ctx, NOW + 99)
+    assert [json.loads(body)["type"] for _, _, body in site.posted] == ["account.unavailable"]
+
+
 @pytest.mark.parametrize("target", [
     "127.0.0.1", "10.0.0.7", "169.254.169.254", "192.168.1.1", "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "fe80::1",
     "fec0::1", "::ffff:7f00:1", "64:ff9b::7f00:1", "224.0.0.1",

@@ -126,8 +126,8 @@ def test_d9_ones_own_profile_refuses_in_plain_words(sally: Browser, ctx: Context
 
 
 def test_the_allowance_is_said_when_it_is_used_up(sally: Browser, ctx: Context):
-    for _ in range(WEEKLY):
-        assert give(sally).status_code == 303
+    for number in range(WEEKLY):
+        assert give(sally, f"Thank you, {number}").status_code == 303
     page = sally.get(FORM).text
     assert f"You have given your {WEEKLY} kudos" in page
     assert "The next is free on" in page

@@ -173,7 +173,7 @@ def test_a_message_may_have_500_characters(ctx: Context, ann: int, bob: int) -> 
 
 def test_the_weekly_allowance(ctx: Context, ann: int, bob: int) -> None:
     for number in range(WEEKLY):
-        give(ctx, ann, "bob", NOW - DAY + number)
+        give(ctx, ann, "bob", NOW - DAY + number, f"Thank you, {number}")
     view = kudos.open_giving(ctx, log_in(ctx, ann), "bob", NOW)
     assert not isinstance(view, Moved)
     assert (view.left, view.free_at) == (0, NOW - DAY + WEEK)
@@ -195,11 +195,30 @@ def test_kudos_that_a_source_reports_cost_no_allowance(ctx: Context, ann: int, b
 
 def test_two_at_once_cannot_both_be_the_last_of_the_week(ctx: Context, ann: int, bob: int) -> None:
     for number in range(WEEKLY - 1):
-        give(ctx, ann, "bob", NOW - number)
-    calls = [partial(kudos.give, ctx, log_in(ctx, ann), "bob", WORDS, NOW) for _ in range(4)]
+        give(ctx, ann, "bob", NOW - number, f"Thank you, {number}")
+    calls = [
+        partial(kudos.give, ctx, log_in(ctx, ann), "bob", {**WORDS, "message": f"Once more, {number}"}, NOW)
+        for number in range(4)
+    ]
     results = at_once(ctx.db, *calls, expected=(Refused,))
     assert sorted(str(getattr(one, "rule", one)) for one in results) == ["None", *["rule_kudos_allowance"] * 3]
     assert counted(ctx, bob) == WEEKLY
+    assert repair.find_differences(ctx) == []
+
+
+def test_kudos_sent_twice_are_given_once(ctx: Context, ann: int, bob: int) -> None:
+    """A button pressed twice, a page sent again: the same words to the same profile, while they can be taken back."""
+    calls = [partial(kudos.give, ctx, log_in(ctx, ann), "bob", WORDS, NOW) for _ in range(3)]
+    assert at_once(ctx.db, *calls) == [None] * 3
+    give(ctx, ann, "bob", NOW + TAKE_BACK)
+    assert counted(ctx, bob) == 1
+    assert len(got(ctx, bob)) == 1
+    give(ctx, ann, "bob", message="And for the index")
+    assert kudos.give(ctx, log_in(ctx, ann), "bob", {**WORDS, "category": "extra"}, NOW) is None
+    make_account(ctx.db, "cid")
+    give(ctx, ann, "cid")
+    give(ctx, ann, "bob", NOW + TAKE_BACK + 1)
+    assert counted(ctx, bob) == 4
     assert repair.find_differences(ctx) == []
 
 
@@ -409,7 +428,7 @@ def test_whoever_wants_no_mail_gets_none(ctx: Context, ann: int, bob: int) -> No
     assert (kudos_digest.tell_due(ctx, NOW), mails(ctx)) == (0, [])
     assert kudos_own.view_own(ctx, session, NOW).is_muted
     kudos_own.mute(ctx, session, NOW, muted=False)
-    give(ctx, ann, "bob")
+    give(ctx, ann, "bob", message="And again")
     assert kudos_digest.tell_due(ctx, NOW) == 1
     assert mails(ctx)[0][1].startswith("Kudos for you")
 

@@ -50,6 +50,11 @@ class Payload(FlaskOAuth2Payload):
         return self._request.args if self._from_query else self._request.form
 
     @property
+    def scope(self) -> str:
+        """The scopes named; empty where there are none but blanks, which Authlib would take for some."""
+        return " ".join(str(self.data.get("scope") or "").split())
+
+    @property
     def datalist(self) -> Any:
         return defaultdict(list, {name: self.data.getlist(name) for name in self.data})
 

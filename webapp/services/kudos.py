@@ -79,6 +79,8 @@ def open_giving(ctx: Context, session: Session, handle: str, now: int) -> Giving
 def give(ctx: Context, session: Session, handle: str, form: Mapping[str, str], now: int) -> Moved | None:
     """Give kudos to the profile at `handle`, from the account that is logged in; None when done, Moved before it.
 
+    The same words sent once more while they can be taken back are the same kudos.
+
     Errors: NotFound where this viewer sees no kudos; Invalid (`category`, `message`); Refused.
     """
     problems: dict[str, str] = {}
@@ -104,6 +106,8 @@ def give(ctx: Context, session: Session, handle: str, form: Mapping[str, str], n
             raise refusal
         if problems:
             raise Invalid(problems)
+        if store.is_given(db, session.account_id, opened.face.id, message, category, now - TAKE_BACK):
+            return None         # the same form once more: they can still be taken back
         if len(store.load_given_since(db, session.account_id, now - WEEK)) >= WEEKLY:
             raise Refused("rule_kudos_allowance", f"You have given your {WEEKLY} kudos of these seven days.")
         _record(ctx, source, session.account_id, opened.face.id, message, category, now)

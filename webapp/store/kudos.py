@@ -160,6 +160,15 @@ def load_given_since(db: Database, giver_id: int, since: int) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
+def is_given(db: Database, giver_id: int, receiver_id: int, message: str, category: str, since: int) -> bool:
+    """Whether the account gave these very kudos on this site at a moment or later."""
+    return db.row(
+        "SELECT 1 FROM kudos k JOIN activity v ON v.id = k.activity_id JOIN source s ON s.id = v.source_id"
+        " WHERE k.giver_id = ? AND k.receiver_id = ? AND k.message = ? AND k.category = ? AND k.at >= ? AND s.name = ?",
+        (giver_id, receiver_id, message, category, since, OWN_SOURCE),
+    ) is not None
+
+
 class Standing(NamedTuple):
     """An account as far as kudos go. `email`: its proved address; `is_muted`: it wants no daily mail."""
 

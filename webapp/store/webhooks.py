@@ -124,9 +124,10 @@ def save_seen(db: Database, app_id: int, rows: Sequence[tuple[int, str, str | No
 
 
 def add_deliveries(db: Database, app_id: int, rows: Sequence[tuple[str, str, str]], now: int) -> None:
-    """Queue (key, event, public id); what waits for the same account already is replaced. Inside a transaction."""
+    """Queue (key, event, public id); what waits for the same account already is replaced, so that no older event comes
+    after a newer one. Inside a transaction."""
     db.executemany(
-        "DELETE FROM webhook_delivery WHERE app_id = ? AND public_id = ? AND attempts = 0",
+        "DELETE FROM webhook_delivery WHERE app_id = ? AND public_id = ?",
         [(app_id, row[2]) for row in rows],
     )
     db.executemany(
