@@ -13,6 +13,7 @@ from tests.test_attacks import refusals
 from webapp.app import create_app
 from webapp.config import Config
 from webapp.pages import guards
+from webapp.services.throttle import TooMany
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -133,6 +134,29 @@ def test_error_pages(app, client, status, word):
     short = client.get("/fail", headers={"HX-Request": "true"})
     assert short.status_code == status
     assert "<html" not in short.text
+
+
+def test_an_error_page_says_once_how_long_to_wait(app, client):
+    def fail() -> str:
+        raise TooMany("That was tried too often. Wait 15 minutes, then try again.", "", 900)
+
+    app.add_url_rule("/fail", "fail", guards.public(fail))
+    answer = client.get("/fail")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "900")
+    assert "<h1>That was tried too often</h1>" in answer.text
+    assert '<p class="lede">Wait 15 minutes, then try again.</p>' in answer.text
+    assert "minute, then" not in answer.text
+    short = client.get("/fail", headers={"HX-Request": "true"})
+    assert short.text == "That was tried too often. Wait 15 minutes, then try again."
+
+
+@pytest.mark.parametrize(("status", "offered"), [(404, True), (500, False), (503, False)])
+def test_a_failure_of_ours_offers_nobody_to_log_in(app, client, status, offered):
+    """Who meets it may well be logged in: the menu is left out because it would have to be looked up."""
+    from flask import abort
+
+    app.add_url_rule("/fail", "fail", guards.public(lambda: abort(status)))
+    assert ('href="/login"' in client.get("/fail").text) is offered
 
 
 def test_t60_t70_an_unexpected_error_tells_nothing(app, client, caplog):

@@ -33,6 +33,17 @@ TEXTS = {
     500: ("Something went wrong on our side", "Nothing was lost. Try again in a minute."),
     503: ("Not available right now", "Nothing was lost. Try again in a minute."),
 }
+#: What a part of a page says for itself, in the toast below it: the page around it is still there, and what was typed.
+BRIEF = {
+    400: "That did not arrive in one piece. Reload the page and try again.",
+    401: "You are logged out. Log in again, then try once more.",
+    403: "That is not allowed any more. Reload the page and try again.",
+    404: "That is no longer here. Reload the page to see what is.",
+    413: "That is too large to send.",
+    422: "That cannot be used. Reload the page and try again.",
+    500: "Something went wrong on our side. Try again in a minute.",
+    503: "Vitrine is not available right now. Nothing was lost; try again in a minute.",
+}
 _STATUS: tuple[tuple[type[errors.VitrineError], int], ...] = (
     (errors.NotFound, 404), (errors.Refused, 403), (errors.Conflict, 409), (errors.Invalid, 422),
     (errors.Unavailable, 503),
@@ -52,14 +63,15 @@ def register(app: Flask) -> None:
 def answer(status: int, title: str = "", text: str = "", errors: Mapping[str, str] | None = None) -> Response:
     """The page of a status, in the site's look if it can be drawn, else plain; for programs problem details."""
     default_title, default_text = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
-    title, text = title or default_title, text or default_text
+    brief = "" if title or text else BRIEF.get(status, "")
+    title, text = (title or default_title).rstrip("."), text or ("" if title else default_text)
     if status >= 500:
         g.without_member = True     # the menu needs the database, which may be the very thing that failed
     if _problem.is_wanted():
         more = {"errors": dict(errors)} if errors else {}
-        response = _problem.problem(status, f"{title.rstrip('.')}. {text}".rstrip(), **more)
+        response = _problem.problem(status, f"{title}. {text}".rstrip(), **more)
     elif _request.wants_fragment():
-        response = Response(title, status, mimetype="text/plain")
+        response = Response(brief or f"{title}. {text}".rstrip(), status, mimetype="text/plain")   # vitrine.js says it
     else:
         response = _page(status, title, text)
     response.headers["Cache-Control"] = "private, no-store"
@@ -70,7 +82,8 @@ def answer(status: int, title: str = "", text: str = "", errors: Mapping[str, st
 
 def _page(status: int, title: str, text: str) -> Response:
     try:
-        return _response.page("errors/error.html", status, code=status, title=title, text=text)
+        return _response.page(
+            "errors/error.html", status, code=status, title=title, text=text, doors=status < 500)
     except Exception as error:
         if not isinstance(error, TemplateNotFound):
             log.exception("the page for status %s cannot be drawn", status)
@@ -85,7 +98,8 @@ def _http_error(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:
         return error            # a redirect of the router
-    response = answer(status)
+    is_read = request.method in {"GET", "HEAD"}
+    response = answer(status, text="This page is not open to your account." if status == 403 and is_read else "")
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
@@ -94,7 +108,8 @@ def _http_error(error: HTTPException) -> Any:
 
 def _our_error(error: errors.VitrineError) -> Response:
     if isinstance(error, TooMany):
-        response = answer(429, error.problem, error.fix)
+        title, _, wait = error.problem.partition(". ")
+        response = answer(429, title, f"{wait} {error.fix}".strip())
         response.headers["Retry-After"] = str(error.retry_after)
         return response
     for kind, status in _STATUS:

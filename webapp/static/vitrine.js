@@ -4,17 +4,18 @@
   const toast = document.getElementById("toast");
   let timer = 0;
 
-  const say = (text) => {
+  const say = (text, stays = false) => {
     if (!toast) return;
     toast.textContent = text;
     clearTimeout(timer);
-    timer = setTimeout(() => { toast.textContent = ""; }, 8000);
+    if (!stays) timer = setTimeout(() => { toast.textContent = ""; }, 12000);
   };
 
   const openMenus = () => document.querySelectorAll("details.menu[open]");
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
+    say("");
     for (const menu of openMenus()) {
       menu.open = false;
       menu.querySelector("summary").focus();
@@ -48,18 +49,19 @@
   setInterval(tellTimes, 20000);
   document.addEventListener("htmx:afterSettle", tellTimes);
 
-  const words = {
-    400: "That did not arrive in one piece. Reload the page and try again.",
-    401: "You are logged out. Log in again, then try once more.",
-    403: "That is not allowed any more. Reload the page and try again.",
-    404: "That is no longer here. Reload the page to see what is.",
-    413: "That is too large to send.",
-    429: "That was a little fast. Wait a minute, then try again.",
-    503: "Vitrine is not available right now. Nothing was lost; try again in a minute.",
-  };
-  document.addEventListener("htmx:responseError", (event) => {
-    say(words[event.detail.xhr.status] || "Something went wrong on our side. Try again in a minute.");
+  // A refusal in one line is said in the toast, whatever its status; it never takes the place of a part of the page.
+  const isLine = (xhr) => (xhr.getResponseHeader("Content-Type") || "").startsWith("text/plain");
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const detail = event.detail;
+    if (detail.xhr.status < 400 || !isLine(detail.xhr)) return;
+    detail.shouldSwap = false;
+    detail.isError = true;
   });
-  document.addEventListener("htmx:sendError", () => say("We cannot reach Vitrine. Check your connection, then try again."));
+  document.addEventListener("htmx:responseError", (event) => {
+    const xhr = event.detail.xhr;
+    say(isLine(xhr) && xhr.responseText.length < 400 ? xhr.responseText : "Something went wrong on our side. Try again in a minute.");
+  });
+  document.addEventListener("htmx:sendError", () => say("We cannot reach Vitrine. Check your connection, then try again.", true));
   document.addEventListener("htmx:beforeRequest", () => say(""));
+  addEventListener("online", () => say(""));
 })();
