@@ -50,7 +50,9 @@ def test_without_a_connection_a_toast_says_so_and_what_was_typed_stays(editing: 
     assert toast(editing) == "We cannot reach Vitrine. Check your connection, then try again."
     assert editing.locator("#toast").get_attribute("role") == "alert"
     box = editing.locator("#toast").bounding_box()
-    assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] and box["y"] + box["height"] <= PHONE["height"]
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert box["y"] + box["height"] <= PHONE["height"]
     assert editing.locator("textarea[name=bio]").input_value() == WORDS
     editing.context.set_offline(False)
     wait_until(editing, "document.getElementById('toast').textContent === ''")      # nothing left to say
