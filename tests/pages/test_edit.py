@@ -109,6 +109,20 @@ def test_s10_the_page_has_three_parts_and_privacy(sally: Browser) -> None:
         assert page.css_first(f"[id='{label.attributes['for']}']") is not None
 
 
+def test_d22_with_a_deactivated_primary_name_and_picture_are_what_is_left(visit, sqlite_ctx: Context) -> None:
+    primary, second = make_account(sqlite_ctx.db, "boss"), make_account(sqlite_ctx.db, "second", bio="Mine")
+    link(sqlite_ctx.db, second, primary)
+    sqlite_ctx.db.execute("UPDATE account SET state = 'deactivated', state_at = 1 WHERE id = ?", (primary,))
+    browser = visit(second)
+    assert [h.text() for h in dom(browser.get("/settings/profile")).css("main h2")] == ["Your picture", "Your name"]
+    assert browser.submit("name", full_name="Second Name").status_code == 303
+    assert value(sqlite_ctx, "full_name", "second") == "Second Name"
+    answer = browser.submit("name", full_name="a@b.example")
+    assert answer.status_code == 422
+    assert browser.client.post("/settings/profile/about", data={
+        "csrf_token": browser.token(), "bio": "x"}).status_code == 404
+
+
 def test_s33_the_page_says_what_private_does_and_does_not_hide(sally: Browser) -> None:
     text = dom(sally.get("/settings/profile")).css_first("#s-privacy").text()
     assert "Only you see what is on your profile" in text

@@ -15,7 +15,7 @@ from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Level, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.together import Beside, at_once
-from webapp.services import editing, visibility
+from webapp.services import edit_head, editing, visibility
 from webapp.services.context import Context
 from webapp.services.ingest import record_events, register_source
 from webapp.services.viewing import load_viewer
@@ -208,10 +208,10 @@ def test_names_are_those_of_the_account_that_is_logged_in(ctx: Context, group: d
     assert editing.save_name(ctx, group["second"], {"full_name": "Sal Two", "public_name": "sal2"}, NOW)
     assert row(ctx, group["second"].account_id, "full_name", "public_name") == ("Sal Two", "sal2")
     assert row(ctx, group["sally"].account_id, "full_name") == "Sally Smith"
-    head = editing.head(ctx, group["second"])
+    head = edit_head.head(ctx, group["second"])
     assert (head.name, head.handle, head.own_handle, head.is_shared, head.linked) == (
         "Sally Smith", "sally", "second", True, 4)
-    assert editing.head(ctx, group["work"]).linked == 2      # D7: it knows of its own link only
+    assert edit_head.head(ctx, group["work"]).linked == 2      # D7: it knows of its own link only
 
 
 def test_s82_an_empty_public_name_becomes_the_handle(ctx: Context, sally: Viewer) -> None:

@@ -104,3 +104,17 @@ def test_a_silent_personal_account_governs_its_own_page(ctx: Context, pair: tupl
     assert see(ctx, "second", ANONYMOUS).facts == ()
     assert [fact.value for fact in see(ctx, "sally", ANONYMOUS).facts] == ["Lisbon"]
     assert chosen(ctx, sally) == 0
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_d22_with_a_deactivated_primary_a_linked_account_still_sets_its_own_levels(
+    ctx: Context, pair: tuple[Viewer, Viewer], silent: bool
+) -> None:
+    """What apps get of it, and the page of its own that a silent one has, are there all the same (D5)."""
+    sally, second = pair
+    ctx.db.execute("UPDATE account SET silent = ? WHERE id = ?", (silent, second.account_id))
+    ctx.db.execute("UPDATE account SET state = 'deactivated', state_at = 1 WHERE id = ?", (sally.account_id,))
+    page = visibility.open_page(ctx, second)
+    assert (page.handle, page.profile_handle) == ("second", "")
+    assert visibility.save(ctx, second, visibility.read_acts(ctx, {"level-location": "only_you"}), NOW)
+    assert chosen(ctx, second) == 1 << BIT["location"]

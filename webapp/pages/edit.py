@@ -16,7 +16,7 @@ from policies.errors import Conflict, Invalid, Refused
 from policies.terms import Viewer
 from webapp.pages import _request, _response, guards
 from webapp.pages._limits import limiter
-from webapp.services import avatars, editing, privacy, profiles, texts, typed
+from webapp.services import avatars, edit_head, editing, privacy, profiles, texts, typed
 from webapp.services.context import Context
 from webapp.services.editing import Form
 
@@ -83,7 +83,7 @@ def save_part(part: str) -> Any:
     if not _request.wants_fragment():
         return _response.see_other(f"{HOME}?saved={part}#s-{part}") if saved else _whole({part: form}, _status(form))
     place = Place(f"{HOME}/{part}", fragment=True, saved=saved, focus="save" if saved else _focus(form))
-    shared = part in {"about", "more"} and editing.head(context, viewer).linked > 1
+    shared = part in {"about", "more"} and edit_head.head(context, viewer).linked > 1
     return _fragment(form, place, _status(form), shared)
 
 
@@ -182,7 +182,12 @@ def _fragment(form: Form, place: Place, status: int, shared: bool = False) -> An
 def _whole(changed: Mapping[str, Form], status: int = 200, saved: str = "") -> Any:
     """The whole page; `changed` are the forms to draw as they were sent."""
     context, viewer = _request.context(), _request.current_viewer()
-    forms = {part: changed.get(part) or opener(context, viewer, None) for part, opener in _OPEN.items()}
+    head = edit_head.head(context, viewer)
+    forms = {
+        part: Form(part, head.handle, {}, frozenset()) if head.is_closed and part != "name"
+        else changed.get(part) or opener(context, viewer, None)
+        for part, opener in _OPEN.items()
+    }  # fmt: skip
     forms["photo"] = changed.get("photo") or Form("photo", "", {}, frozenset())
     places = {
         part: Place(
@@ -192,6 +197,6 @@ def _whole(changed: Mapping[str, Form], status: int = 200, saved: str = "") -> A
         for part, form in forms.items()
     }
     return _response.page(
-        "edit/page.html", status, head=editing.head(context, viewer), forms=forms, places=places, titles=TITLES,
+        "edit/page.html", status, head=head, forms=forms, places=places, titles=TITLES,
         timezones=texts.timezone_groups(), questions=typed.questions(context),
     )

@@ -19,9 +19,7 @@ from policies.terms import Relation, State, Subject, Viewer
 from policies.visibility import Gate
 from webapp.services import links, people_index, reactions, texts
 from webapp.services.context import Context
-from webapp.services.notes import avatar_view
 from webapp.services.opening import canonical_handle
-from webapp.services.views import AvatarView
 from webapp.store import audit, profiles, records, typed
 
 ABOUT = ("job_title", "organization", "department", "location", "timezone", "bio")
@@ -64,23 +62,6 @@ class Standing:
     shown: int
     relation: Relation
     linked: int
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the top of Edit profile says about the profile and the account that is logged in.
-
-    own_handle: of the account that is logged in; `is_shared`: it is linked, so its own name and picture are not shown
-    """
-
-    handle: str
-    name: str
-    avatar: AvatarView
-    own_handle: str
-    own_avatar: AvatarView
-    linked: int
-    is_shared: bool
-    is_insider: bool
 
 
 def find_target(ctx: Context, viewer: Viewer, handle: str) -> int:
@@ -214,19 +195,6 @@ def save_name(ctx: Context, viewer: Viewer, form: Mapping[str, str], now: int) -
 
     columns = ("full_name", "public_name")
     return save_part(ctx, viewer, viewer.account_id, columns, read, form, now, "name:edit", flags)
-
-
-def head(ctx: Context, viewer: Viewer) -> Head:
-    """The top of Edit profile."""
-    standing, own = stand(ctx, viewer), stand(ctx, viewer, viewer.account_id)
-    is_insider = standing.relation is Relation.INSIDER      # it knows of its own link and no other (D7)
-    name, picture = _face(ctx, standing)
-    _, own_picture = _face(ctx, own)
-    return Head(
-        handle=standing.handle, name=name, avatar=picture, own_handle=own.handle, own_avatar=own_picture,
-        linked=2 if is_insider else standing.linked, is_shared=own.subject.account_id != standing.subject.account_id,
-        is_insider=is_insider,
-    )
 
 
 def retype(form: Form, typed: Mapping[str, str], error: Invalid | Conflict | Refused) -> Form:
@@ -386,11 +354,3 @@ def _row_values(rows: list[tuple[str, str]]) -> dict[str, str]:
     for row, (url, label) in enumerate(rows):
         values |= {f"url-{row}": url, f"label-{row}": label}
     return values
-
-
-def _face(ctx: Context, standing: Standing) -> tuple[str, AvatarView]:
-    """Name and picture of a record as this viewer sees them."""
-    shown = editable(standing, ("full_name", "avatar"))
-    found = records.load_columns(ctx.db, standing.subject.account_id, shown | {"public_name"})
-    name = standing.gate.display_name(found.get("full_name"), found["public_name"])
-    return name, avatar_view(name, found.get("avatar"))

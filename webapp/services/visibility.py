@@ -14,7 +14,7 @@ from policies import holding
 from policies.errors import Conflict, Invalid, Refused
 from policies.terms import ALL, ANONYMOUS, Field, Kind, Level, Settings, Subject, Viewer, Why
 from policies.visibility import Gate, explain
-from webapp.services import editing, grants, people_index, visibility_offers
+from webapp.services import edit_head, editing, grants, people_index, visibility_offers
 from webapp.services.context import Context
 from webapp.services.links import load_links
 from webapp.services.notes import avatar_view
@@ -189,10 +189,11 @@ def open_page(ctx: Context, viewer: Viewer, looked_as: str = "", problem: str = 
     label = {field.name: field.label for field in fields}
     reasons = visibility_offers.reasons(ctx, gate, subject, pending, organization)
     linked = not holding.is_anchor(subject)
+    profile = edit_head.stand_open(ctx, viewer) if linked else None
     return VisibilityPage(
         handle=own.handle,
         organization=organization,
-        profile_handle=editing.stand(ctx, viewer).handle if linked else "",
+        profile_handle=profile.handle if profile is not None else "",
         is_silent=subject.silent,
         is_primary=not linked and own.linked > 1,
         private=subject.private,

@@ -121,8 +121,9 @@ class Preview:
 class VisibilityPage:
     """The whole page, of the account that is logged in.
 
-    profile_handle: of the profile it is linked to, "" if it is the primary or not linked; organization: of a managed
-    account, else ""; changes: the fields that "Use all defaults" changes, as (key, label, from, to)
+    profile_handle: of the profile it is linked to, "" if it is the primary or not linked, or that profile is closed
+    organization: of a managed account, else ""
+    changes: the fields that "Use all defaults" changes, as (key, label, from, to)
     """
 
     handle: str
