@@ -112,3 +112,30 @@ def test_a_refusal_in_one_line_never_takes_the_place_of_a_part(
     assert toast(page) == "That cannot be used. Reload the page and try again."
     assert page.locator("#v-location").count() == 1
     page.context.close()
+
+
+def test_the_toast_stands_above_an_open_dialog_and_the_keyboard_stays_inside(
+    browser: Any, app: Flask, live_server: str, cookie: str
+) -> None:
+    page = open_page(browser, app, live_server, cookie, viewport=PHONE)
+    page.goto(f"{live_server}/settings/linked-accounts")
+    page.locator(".head button[popovertarget=link-dialog]").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.name") == "email"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('.dialog')")
+    page.locator(".dialog [name=email]").fill("other@example.org")
+    page.locator(".dialog [name=password]").fill("open the glass cabinet")
+    page.context.set_offline(True)
+    page.keyboard.press("Enter")
+    assert toast(page).startswith("We cannot reach Vitrine.")
+    assert page.evaluate("""() => {
+        const box = document.getElementById("toast").getBoundingClientRect();
+        return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2).id === "toast";
+    }""")
+    assert page.locator(".dialog [name=email]").input_value() == "other@example.org"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('popovertarget')") == "link-dialog"
+    assert page.locator("[inert]").count() == 0
+    page.context.close()

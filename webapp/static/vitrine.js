@@ -6,9 +6,12 @@
 
   const say = (text, stays = false) => {
     if (!toast) return;
+    // A popover of its own each time: it stands above a dialog that is open.
+    toast.togglePopover?.(false);
+    if (text) toast.togglePopover?.(true);
     toast.textContent = text;
     clearTimeout(timer);
-    if (!stays) timer = setTimeout(() => { toast.textContent = ""; }, 12000);
+    if (text && !stays) timer = setTimeout(say, 12000, "");
   };
 
   const openMenus = () => document.querySelectorAll("details.menu[open]");
@@ -25,6 +28,16 @@
   document.addEventListener("click", (event) => {
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
+
+  // While a dialog is open nothing behind its glass takes the keyboard.
+  document.addEventListener("beforetoggle", (event) => {
+    if (!event.target.matches(".dialog")) return;
+    for (let part = event.target; part !== document.body; part = part.parentElement) {
+      for (const other of part.parentElement.children) {
+        if (other !== part && other !== toast) other.inert = event.newState === "open";
+      }
+    }
+  }, true);
 
   // The error summary takes the focus, so that it is read out and its links are next.
   const focusErrors = (root) => {
