@@ -123,6 +123,28 @@ def test_link_and_unlink(page: Any, app: Flask, members: None, live_server: str,
         assert watch.take() == []
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_name_of_any_length_stands_whole_in_the_rehearsal(
+    browser: Any, app: Flask, live_server: str, members: None, width: int
+) -> None:
+    name = "Maximiliana Alexandrina von Hohenstein-Wolkenburg zu Rabenfels-Niederbronn"
+    app.extensions["vitrine"].db.execute("UPDATE account SET full_name = ? WHERE handle = 'sally'", (name,))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    log_in(page, live_server)
+    page.goto(live_server + HOME)
+    page.locator(".head [popovertarget=link-dialog]").click()
+    page.get_by_label("E-mail of the other account").fill(OLD)
+    page.get_by_label("Password of the other account").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    shown = page.locator("[data-rehearsed]")
+    wide, tag, whole = (shown.locator(part).bounding_box() for part in (".name", ".tag", "xpath=."))
+    assert shown.locator(".name").inner_text() == name
+    assert wide["x"] + wide["width"] <= tag["x"]
+    assert tag["x"] + tag["width"] <= whole["x"] + whole["width"]
+    assert shown.locator(".name").evaluate("(name) => name.scrollWidth <= name.clientWidth")
+    page.close()
+
+
 def test_a_refusal_leads_to_its_fix(page: Any, app: Flask, members: None, live_server: str, scripts: bool) -> None:
     """S70: two managed accounts; the link leads to the form that creates a personal one (S45)."""
     make_member(app.extensions["vitrine"], int(time.time()), "second", "second@acme.example")

@@ -84,6 +84,28 @@ def test_what_failed_is_shown_by_name(site):
     boss.get("/admin/plugins")
     text = " ".join(HTMLParser(boss.get("/admin/plugins").text).css_first('[data-plugin="mine"]').text().split())
     assert "1 failure. The last one 15 June 2025, 15:06 UTC: veto quiet raised RuntimeError." in text
+    assert "Failing" in text
+
+
+def test_what_needs_a_look_is_told_above_the_list_and_led_to(site):
+    """In load order a site's own plugins come last, below all that are shipped."""
+    boss = boss_of(site)
+    assert "a look" not in boss.get("/admin/plugins").text
+    boss.ctx.manager.isolation.failed("mine", "veto quiet took longer than 0.1 s", late=True)
+    boss.get("/admin/plugins")
+    page = HTMLParser(boss.get("/admin/plugins").text)
+    note = page.css_first(".note.warn")
+    assert "One plugin needs a look" in note.text()
+    assert note.css_first("a").attributes["href"] == "#h-mine"
+    assert page.css_first("#h-mine") is not None
+    text = " ".join(page.css_first("[data-failures]").text().split())
+    assert "1 failure, too late (the third switches it off). The last one" in text
+    for _ in range(2):
+        boss.ctx.manager.isolation.failed("mine", "veto quiet took longer than 0.1 s", late=True)
+    boss.get("/admin/plugins")
+    page = HTMLParser(boss.get("/admin/plugins").text)
+    assert "mine (closed)" in page.css_first(".note.warn").text()
+    assert "all too late" in page.css_first("[data-failures]").text()
 
 
 def test_failures_are_forgotten_by_a_button_that_stands_only_where_there_are_some(site):
