@@ -316,6 +316,19 @@ def test_who_asks_is_named_as_anyone_sees_them(app, ctx, sally, questboard):
     assert "By a member" in page
 
 
+def test_d22_who_asks_is_not_named_while_their_address_answers_as_unknown(app, ctx, sally, questboard):
+    """Linked to a primary that was deactivated: the app goes on, its author's page is gone."""
+    tinker = ctx.db.row("SELECT id FROM account WHERE handle = 'tinker'")[0]
+    boss = make_account(ctx.db, "boss")
+    link(ctx.db, tinker, boss)
+    ctx.db.execute("UPDATE account SET state = 'deactivated', state_at = 1 WHERE id = ?", (boss,))
+    page = Browser(app, sally).ask().text
+    assert "tinker" not in page.lower()
+    assert "By a member" in page
+    ctx.db.execute("UPDATE account SET silent = 1 WHERE id = ?", (tinker,))
+    assert "(@tinker)" in Browser(app, sally).ask().text
+
+
 def test_the_page_of_connected_apps_lists_and_ends_them(app, ctx, sally, questboard):
     member, server = Browser(app, sally), AppServer(app)
     token = server.exchange(member.code("location")).get_json()["access_token"]

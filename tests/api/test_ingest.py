@@ -107,8 +107,8 @@ def test_d21_unknown_actors_wait_under_their_identity(send: Send, sqlite_ctx: Co
 
 
 def test_a_moment_is_rfc_3339_or_unix_seconds(send: Send, sqlite_ctx: Context) -> None:
-    moments = ["2025-01-31T12:00:00Z", "2025-01-31T13:00:00+01:00", 1738324800]
-    assert send({"events": [event(n, occurredAt=at) for n, at in enumerate(moments)]})["created"] == 3
+    moments = ["2025-01-31T12:00:00Z", "2025-01-31T13:00:00+01:00", 1738324800, "2025-01-31t12:00:00z"]
+    assert send({"events": [event(n, occurredAt=at) for n, at in enumerate(moments)]})["created"] == 4
     assert sqlite_ctx.db.rows("SELECT DISTINCT at FROM activity") == [(1738324800,)]
 
 

@@ -55,7 +55,7 @@ def seconds(value: int | str) -> int:
     if isinstance(value, int):
         return value
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())      # RFC 3339 knows a small t and z as well
         if moment.tzinfo is None:
             raise ValueError
         return int(moment.timestamp())
@@ -254,7 +254,7 @@ class Person(_Given):
 
 
 class People(_Given):
-    """A page of the directory, in the order of names."""
+    """A page of the directory, in the order asked for."""
 
     people: list[Person]
     nextCursor: str | None = None

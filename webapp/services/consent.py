@@ -21,7 +21,7 @@ from webapp.services.context import Context
 from webapp.services.extras import typed_names, typed_words
 from webapp.services.grants import open_to_ticks
 from webapp.services.links import load_links
-from webapp.services.notes import avatar_view
+from webapp.services.notes import LIVE, avatar_view
 from webapp.services.oauth import Client
 from webapp.services.sessions import Session
 from webapp.services.views import AvatarView
@@ -211,15 +211,15 @@ def allow(ctx: Context, session: Session, asked: Asked, ticks: Collection[str], 
 
 
 def owner_words(ctx: Context, app: App) -> tuple[str, str]:
-    """Who stands behind an app, as Anyone sees them, and their page. A private profile is "a member" (T54)."""
+    """Who stands behind an app, as Anyone sees them, and their page; "a member" where it is private or gone (T54)."""
     if app.organization is not None:
         return app.organization, ""
     group = profiles.load_group_of(ctx.db, app.owner_id) if app.owner_id is not None else None
     if group is None:
         return "a member", ""
     gate = ctx.gate(group.version)
-    subject = group.subject(group.asked)
-    if subject.private or group.asked.state != "active":
+    subject, face = group.subject(group.asked), group.asked if group.asked.silent else group.primary
+    if subject.private or group.asked.state != "active" or face.state not in LIVE:
         return "a member", ""
     shown = ("full_name",) if _shows(gate, gate.mask(ANONYMOUS, subject), "full_name") else ()
     values = profiles.load_values(ctx.db, group.asked.id, shown)[0]
