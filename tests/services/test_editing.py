@@ -15,7 +15,7 @@ from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Level, Viewer
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.together import Beside, at_once
-from webapp.services import edit_head, editing, visibility
+from webapp.services import edit_head, editing, privacy, visibility
 from webapp.services.context import Context
 from webapp.services.ingest import record_events, register_source
 from webapp.services.viewing import load_viewer
@@ -188,6 +188,23 @@ def test_a_primary_that_is_not_active_is_not_edited(ctx: Context, group: dict[st
     ctx.db.execute("UPDATE account SET state = ? WHERE id = ?", (state, group["sally"].account_id))
     with pytest.raises(NotFound):
         editing.save_about(ctx, group["second"], {"bio": "x"}, NOW)
+
+
+def test_t25_an_edit_that_began_before_an_unlinking_reaches_the_other_account_no_more(
+    ctx: Context, group: dict[str, Viewer]
+) -> None:
+    """Who looks is read as the request begins; the edit may then wait for the very unlinking."""
+    ids = {name: viewer.account_id for name, viewer in group.items()}
+    ctx.db.execute("UPDATE account SET primary_id = NULL, linked_at = NULL WHERE id = ?", (ids["second"],))
+    editing.save_about(ctx, group["second"], {"bio": "Late"}, NOW)
+    privacy.save_privacy(ctx, group["second"], {"privacy": "private"}, NOW)
+    assert row(ctx, ids["sally"], "bio", "private") == (None, 0)
+    assert row(ctx, ids["second"], "bio", "private") == ("Late", 1)
+    with pytest.raises(NotFound):
+        editing.save_about(ctx, group["second"], {"bio": "Late"}, NOW, ids["sally"])
+    ctx.db.execute("UPDATE account SET state = 'deactivated', state_at = 1 WHERE id = ?", (ids["second"],))
+    with pytest.raises(NotFound):
+        editing.save_about(ctx, group["second"], {"bio": "Later"}, NOW)
 
 
 def test_d7_a_managed_session_neither_sees_nor_overwrites_only_you(ctx: Context, group: dict[str, Viewer]) -> None:

@@ -20,6 +20,7 @@ from policies.visibility import Gate
 from webapp.services import links, people_index, reactions, texts
 from webapp.services.context import Context
 from webapp.services.opening import canonical_handle
+from webapp.services.viewing import load_viewer
 from webapp.store import audit, profiles, records, typed
 
 ABOUT = ("job_title", "organization", "department", "location", "timezone", "bio")
@@ -80,8 +81,12 @@ def find_target(ctx: Context, viewer: Viewer, handle: str) -> int:
 def stand(ctx: Context, viewer: Viewer, target: int | None = None, *, lock: bool = False) -> Standing:
     """Where the viewer stands to the record of account `target`, or of the profile they belong to.
 
+    `lock`: until the transaction ends, and as of now: links may have changed since the request began (T25).
     Errors: NotFound when they may not edit it, or when it is not active.
     """
+    if lock and viewer.account_id is not None:
+        ctx.db.link_guard()
+        viewer = load_viewer(ctx, viewer.account_id)
     account_id = target if target is not None else viewer.profile_id
     if account_id is None:
         raise NotFound
