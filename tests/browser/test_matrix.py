@@ -130,6 +130,9 @@ def test_the_table_needs_no_sideways_scrolling_and_stays_a_table(
     assert len(boxes) > 30
     assert all(pane["x"] <= box["x"] and box["x"] + box["width"] <= pane["x"] + pane["width"] for box in boxes)
     assert all(box["width"] >= 60 and box["height"] >= 24 for box in boxes)
+    beside = [page.locator(f"#c-{cell}").bounding_box()["y"] for cell in
+              ("managed-bio-anyone", "managed-bio-organization", "personal-bio-anyone")]
+    assert len(set(beside)) == 1, "the cells of a field stand in one line"
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     named = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node["ignored"]]
     roles = [role for role, _ in named]

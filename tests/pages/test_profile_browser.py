@@ -80,6 +80,12 @@ def test_the_clock_of_a_members_place_is_the_browsers_work(browser: Any, profile
     page.goto(profile_url)
     place = page.locator("#s-about [data-field=timezone] dd span").first
     assert (place.inner_text(), place.get_attribute("title")) == ("14:32 local time", "Europe/Lisbon")
+    page.emulate_media(media="print")       # paper has no clock
+    assert page.evaluate("""() => {
+        const place = document.querySelector("#s-about [data-zone]");
+        return [getComputedStyle(place).fontSize, getComputedStyle(place, "::after").content];
+    }""") == ["0px", '"Europe/Lisbon"']
+    page.emulate_media(media="screen")
     page.clock.set_fixed_time(moment + datetime.timedelta(hours=8, minutes=33))
     page.evaluate("document.body.dispatchEvent(new CustomEvent('htmx:afterSettle', {bubbles: true}))")
     assert place.inner_text() == "23:05 local time"
