@@ -75,6 +75,8 @@ def register(app: Flask, *, is_https: bool) -> None:
     def begin() -> None:
         g.began = time.perf_counter()
         g.request_id = secrets.token_hex(8)
+        if "\0" in request.path:        # names nothing; PostgreSQL takes no zero byte in a text
+            abort(404)
         # A browser says where a request comes from; another site's change is refused before any work (T19).
         if request.method not in _SAFE and request.headers.get("Sec-Fetch-Site", "same-origin") not in {
             "same-origin", "none",

@@ -20,6 +20,7 @@ from policies.errors import Invalid
 from webapp.services import cursors
 from webapp.services.context import Context
 from webapp.services.export_files import neutral
+from webapp.services.opening import canonical_handle
 from webapp.services.sessions import Session
 from webapp.store import audit
 from webapp.store import audit_log as store
@@ -172,9 +173,10 @@ def _wish(ctx: Context, filters: Filters, organization_id: int | None) -> Wish:
     problems: dict[str, str] = {}
     accounts: dict[str, int | None] = {"actor": None, "subject": None}
     for name in accounts:
-        handle = getattr(filters, name).strip().removeprefix("@").lower()
-        if handle:
-            accounts[name] = store.find_account(ctx.db, handle)
+        typed = getattr(filters, name).strip().removeprefix("@")
+        if typed:
+            handle = canonical_handle(typed)
+            accounts[name] = None if handle is None else store.find_account(ctx.db, handle)
             if accounts[name] is None:
                 problems[name] = "There is no account of that handle."
     since, until = (_day(name, getattr(filters, name), problems) for name in ("since", "until"))

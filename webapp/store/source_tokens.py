@@ -64,7 +64,7 @@ def sweep_hours(db: Database, before: int) -> None:
 
 
 def find_source(db: Database, name: str) -> int | None:
-    row = db.row("SELECT id FROM source WHERE name = ?", (name,))
+    row = db.row("SELECT id FROM source WHERE name = ?", (name,)) if name.isprintable() else None
     return None if row is None else int(row[0])
 
 

@@ -43,14 +43,14 @@ def matrix_apply_draft() -> Any:
     return _apply(SITE)
 
 
-@blueprint.get("/visibility/steps/<int:step>/undo")
+@blueprint.get("/visibility/steps/<int(max=2147483647):step>/undo")
 @guards.admin
 def matrix_undo_preview(step: int) -> Any:
     """What undoing would do."""
     return _show_undo(SITE, step)
 
 
-@blueprint.post("/visibility/steps/<int:step>/undo")
+@blueprint.post("/visibility/steps/<int(max=2147483647):step>/undo")
 @guards.admin
 def matrix_undo(step: int) -> Any:
     """Take a step back out."""
@@ -78,14 +78,14 @@ def organization_matrix_apply(slug: str) -> Any:
     return _apply(_place())
 
 
-@blueprint.get("/organizations/<slug>/visibility/steps/<int:step>/undo")
+@blueprint.get("/organizations/<slug>/visibility/steps/<int(max=2147483647):step>/undo")
 @guards.organization_admin
 def organization_matrix_undo_preview(slug: str, step: int) -> Any:
     """As `matrix_undo_preview`, of one organization."""
     return _show_undo(_place(), step)
 
 
-@blueprint.post("/organizations/<slug>/visibility/steps/<int:step>/undo")
+@blueprint.post("/organizations/<slug>/visibility/steps/<int(max=2147483647):step>/undo")
 @guards.organization_admin
 def organization_matrix_undo(slug: str, step: int) -> Any:
     """As `matrix_undo`, of one organization."""
