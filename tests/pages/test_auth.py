@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.factories import link, make_account
 from webapp.services import throttle
 from webapp.store import policy
 
@@ -385,3 +386,20 @@ def test_s27_going_on_accepts_a_new_version_of_the_terms(browser):
     assert someone.ctx.db.row("SELECT terms_version FROM account")[0] == "1"
     browser().post("/login", email="sally@example.org", password=PASSWORD, terms="2")
     assert someone.ctx.db.row("SELECT terms_version FROM account")[0] == "2"
+
+
+def test_d22_who_is_linked_to_a_deactivated_primary_comes_to_the_page_to_leave_it(browser):
+    someone = browser()
+    someone.sign_up()
+    someone.post("/logout", page="/settings/security")
+    db = someone.ctx.db
+    boss = make_account(db, "boss")
+    link(db, db.row("SELECT id FROM account WHERE handle = 'sally'")[0], boss)
+    assert someone.log_in().location == "/u/sally"
+    someone.post("/logout", page="/settings/security")
+    db.execute("UPDATE account SET state = 'deactivated', state_at = 1 WHERE id = ?", (boss,))
+    assert someone.log_in().location == "/settings/linked-accounts"
+    assert someone.get("/login").location == "/settings/linked-accounts"
+    assert someone.get("/settings/linked-accounts").status_code == 200
+    db.execute("UPDATE account SET silent = 1 WHERE handle = 'sally'")
+    assert someone.get("/login").location == "/u/sally", "a page of its own"

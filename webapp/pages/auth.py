@@ -14,7 +14,9 @@ from policies.errors import Conflict, Invalid
 from webapp.pages import _login, _request, _response, _steps, guards, linking
 from webapp.pages._next import safe_next
 from webapp.services import accounts, claims, recovery, returning, sessions, signup, throttle, tokens
+from webapp.services.opening import open_profile
 from webapp.services.returning import IsClosing
+from webapp.services.sessions import Session
 from webapp.services.throttle import TooMany
 from webapp.services.tokens import LinkGone
 
@@ -34,7 +36,13 @@ def enter(raw_id: str, url: str = "") -> Answer:
     if session is None:
         raise LinkGone
     _login.log_in(raw_id, session)
-    return _response.see_other(url or f"/u/{session.handle}")
+    return _response.see_other(url or _home_of(session))
+
+
+def _home_of(session: Session) -> str:
+    """The member's own page; where it is closed with its primary, the page that lets them leave it (D22)."""
+    found = open_profile(_request.context(), session.viewer, session.handle, _request.now())
+    return f"/u/{session.handle}" if found is not None else "/settings/linked-accounts"
 
 
 def _device() -> str:
@@ -215,7 +223,7 @@ def logout() -> Answer:
 
 def _home() -> Answer:
     session = _login.current_session()
-    return _response.see_other(safe_next(request.args.get("next"), f"/u/{session.handle}"))
+    return _response.see_other(safe_next(request.args.get("next"), _home_of(session)))
 
 
 # Mailed links --------------------------------------------------------------------------------------------------------
