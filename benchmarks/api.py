@@ -3,8 +3,9 @@
 Plain settings of SQLite (G9), for the same code, community, log and events, named alike on both sides:
 
 - the log's primary key is random (32 characters, as an object mapper keeps a UUID) instead of counting up;
-- the log has one index more, on its people, as an object mapper makes for a foreign key. Every index that ours has to
-  read by, it has too;
+- the log itself has the indexes that it is read by: by account in the order of time, by account and kind. Every event
+  is written into them at once (ours is filed under its account some dozens at a time: webapp.store.filing);
+- the log has one index more, on its people, as an object mapper makes for a foreign key;
 - SQLite's own pragmas: a rollback journal, synchronous=full, 2 MB of page cache, nothing mapped. A second line has the
   write-ahead log on that side too, with SQLite's own wal_autocheckpoint of 1,000 pages.
 
@@ -17,10 +18,13 @@ import http.client
 import itertools
 import json
 import pickle
+import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 from benchmarks import load, pages, world
 from benchmarks.table import Line, at_least
@@ -31,16 +35,19 @@ from webapp.services.context import Context, Site
 from webapp.services.ingest import record_events
 from webapp.services.repair import repair
 from webapp.services.source_tokens import PREFIX
+from webapp.store import filing, ingest
 from webapp.store.database import Database
 
 ROUNDS = 3
 MEMBERS = 2_000
 BATCH = 1000
+#: Batches of ours in a round: until the events of every member were filed once, and what that costs is in every round.
+WHOLE = 62
 #: Sent over HTTP to the site under measurement; `vsrc_` and as long as a real one.
 TOKEN = PREFIX + "b" * 43
 #: What the same community on PostgreSQL is made of.
 TABLES = (
-    "email_domain", "source", "account", "handle", "identity", "held", "activity", "activity_year", "crossing",
+    "email_domain", "source", "account", "handle", "identity", "held", "activity", "filed", "activity_year", "crossing",
 )  # fmt: skip
 _numbers = itertools.count()
 
@@ -83,7 +90,10 @@ def _ingest(folder: Path, quick: bool) -> Iterator[Line]:
         logged.db.execute(f"PRAGMA {pragma}")
     plain.db.execute("PRAGMA journal_mode=delete")
     logged.db.execute("PRAGMA wal_autocheckpoint=1000")
-    own = lambda: _record(tuned, batches, BATCH)        # noqa: E731
+    ratio = _alternating(lambda: _log(tuned, WHOLE), lambda: _log(plain, batches))
+    what = "events/s into log and counters, SQLite, batches of 1,000 : on SQLite's plain settings"
+    yield at_least("G9", what, ratio, 4)
+    own = lambda: _record(tuned, WHOLE, BATCH)        # noqa: E731
     ratio = _alternating(own, lambda: _record(plain, batches, BATCH))
     yield at_least("G9", "events/s, SQLite, batches of 1,000 : the same on SQLite's plain settings", ratio, 4)
     ratio = _alternating(own, lambda: _record(logged, batches, BATCH))
@@ -100,12 +110,12 @@ def _ingest(folder: Path, quick: bool) -> Iterator[Line]:
 
     try:
         with world.postgres() as new:
-            yield _on_postgres(folder / "ingest-small.db", new(), batches)
+            yield _on_postgres(folder / "ingest-small.db", new())
     except ImportError as error:
         yield Line("G9", f"PostgreSQL was not started: {error}", None, ">= 10")
 
 
-def _on_postgres(path: Path, url: str, batches: int) -> Line:
+def _on_postgres(path: Path, url: str) -> Line:
     """The same community as on SQLite. The server waits for no disk, which is in favour of one by one."""
     world.make_world(path, MEMBERS)
     world.copy_tables(path, url, TABLES)
@@ -114,7 +124,7 @@ def _on_postgres(path: Path, url: str, batches: int) -> Line:
     repair(ctx)
     people_index.rebuild(ctx, world.NOW)
     ctx.db.execute("ANALYZE")
-    ratio = _alternating(lambda: _record(ctx, batches, BATCH), lambda: _record(ctx, 100, 1))
+    ratio = _alternating(lambda: _record(ctx, WHOLE, BATCH), lambda: _record(ctx, 100, 1))
     ctx.db.close()
     return at_least("G9", "events/s, PostgreSQL, batches of 1,000 : one by one", ratio, 10)
 
@@ -138,7 +148,7 @@ def _context(path: Path) -> Context:
 
 
 def _make_plain(db: Database) -> None:
-    """Write the log anew with a random key, and an index on its people beside those it has."""
+    """Write the log anew with a random key, the indexes that it is read by, and one on its people."""
     made = db.rows("SELECT type, sql FROM sqlite_master WHERE tbl_name = 'activity' AND sql IS NOT NULL")
     table = next(sql for kind, sql in made if kind == "table")
     own, names = "id INTEGER PRIMARY KEY", [row[1] for row in db.rows("PRAGMA table_info(activity)") if row[1] != "id"]
@@ -154,7 +164,14 @@ def _make_plain(db: Database) -> None:
         for kind, sql in made:
             if kind == "index":
                 db.execute(sql)
+        db.execute("CREATE INDEX activity_listed ON activity(account_id, at, id) WHERE listed")
+        db.execute("CREATE INDEX activity_kind ON activity(account_id, kind, at, id)")
         db.execute("CREATE INDEX activity_identity ON activity(identity_id)")
+        db.execute("DROP TABLE filed")
+        db.execute(
+            "CREATE VIEW filed AS SELECT account_id, at, id AS activity_id, kind, source_id, listed FROM activity"
+            " WHERE account_id IS NOT NULL"
+        )
     db.execute("PRAGMA foreign_keys=1")
 
 
@@ -167,13 +184,59 @@ def _fill(ctx: Context, events: int) -> None:
             " SELECT 1, printf('a%031d', i), 1 + i % ?, 1 + i % ?, 'comment', ? + i, 'Said', 1 FROM n",
             (events, MEMBERS, MEMBERS, world.NOW - 2_000_000),
         )
+    if not _is_plain(ctx.db):
+        filing.file_anew(ctx.db)
     repair(ctx)
     people_index.rebuild(ctx, world.NOW)
     ctx.db.execute("ANALYZE")
 
 
+def _is_plain(db: Database) -> bool:
+    found = "SELECT 1 FROM sqlite_master WHERE name = 'filed' AND type = 'view'"
+    return db.dialect == "sqlite" and db.row(found) is not None
+
+
 def _record(ctx: Context, times: int, size: int) -> float:
     """Events per second, told as they happen."""
+    with _as_made(ctx):
+        return _timed(ctx, times, size)
+
+
+def _log(ctx: Context, times: int) -> float:
+    """Events per second into the log with its counters, a transaction a batch, as in the measurement behind the goal:
+    nobody looked up, no heatmap, no milestone, no place in the directory."""
+    batches = [[(n, 1 + n % MEMBERS) for n in itertools.islice(_numbers, BATCH)] for _ in range(times)]
+    db, one = ctx.db, (1, 0, 0, 0, 1, 0)
+    with _as_made(ctx):
+        began = time.perf_counter()
+        for batch in batches:
+            with db.transaction():
+                ids = ingest.new_ids(db, BATCH)
+                ingest.save_events(db, [
+                    (key, 1, f"g{n:031d}", who, who, "answer", world.NOW + n, "", "Answered", "", None, None, True)
+                    for key, (n, who) in zip(ids, batch, strict=True)
+                ])  # fmt: skip
+                who = [account for _, account in batch]
+                noted = {account: filing.noted(key) for account, key in zip(who, ids, strict=True)}
+                ingest.add_counters(db, dict.fromkeys(who, one), noted)
+                own = ingest.load_own(db, who)
+                filing.file_all(db, [account for account in who if own[account].is_full])
+        took = time.perf_counter() - began
+    return times * BATCH / took
+
+
+@contextmanager
+def _as_made(ctx: Context) -> Iterator[None]:
+    """The plain log's keys are drawn at random, and nothing of it is to be filed."""
+    with ExitStack() as patched:
+        if _is_plain(ctx.db):
+            keys = lambda db, n: [secrets.token_hex(16) for _ in range(n)]      # noqa: E731
+            patched.enter_context(patch.object(ingest, "new_ids", keys))
+            patched.enter_context(patch.object(filing, "noted", lambda event_id: ""))
+        yield
+
+
+def _timed(ctx: Context, times: int, size: int) -> float:
     batches = [
         [
             Event(f"b{n:031d}", f"a{1 + n % MEMBERS}", ActivityKind.ANSWER, world.NOW + n, title="Answered")

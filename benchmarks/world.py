@@ -7,6 +7,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 from policies.manager import PolicyManager
@@ -14,6 +16,7 @@ from webapp.ops.setup import set_up
 from webapp.services.context import Context, Site
 from webapp.store import days
 from webapp.store.database import Database
+from webapp.store.filing import noted
 
 #: The moment the generated world is looked at, unix seconds UTC: today, because a served page shows the last 53 weeks.
 NOW = int(time.time()) // 86_400 * 86_400
@@ -24,7 +27,7 @@ RICH = 400
 GROUPED = 240
 #: What make_world fills, what others refer to first.
 TABLES = (
-    "email_domain", "source", "account", "handle", "identity", "held", "activity", "activity_year", "crossing",
+    "email_domain", "source", "account", "handle", "identity", "held", "activity", "filed", "activity_year", "crossing",
 )  # fmt: skip
 
 _FIRST = ("Anna", "Bela", "Chen", "Dara", "Elif", "Femi", "Gita", "Hugo", "Ines", "Joao", "Kofi", "Lena", "Mina", "Nia")
@@ -91,8 +94,25 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
                 (events, NOW - 400 * DAY),
             )
             db.execute("UPDATE account SET likes_received = likes_received + ? WHERE id = 1", (events,))
+        _file(db)
     db.execute("ANALYZE")
     db.close()
+
+
+def _file(db: sqlite3.Connection) -> None:
+    """Under everybody the latest events wait to be filed, up to thirty, as they do in a community that lives."""
+    acts = db.execute("SELECT account_id, id FROM activity WHERE listed ORDER BY account_id, at DESC")
+    waiting = []
+    for account_id, rows in groupby(acts, key=itemgetter(0)):
+        late = [row[1] for row in islice(rows, account_id * 7 % 31)]
+        waiting.append(("".join(map(noted, sorted(late))), account_id))
+    db.executemany("UPDATE account SET unfiled = ? WHERE id = ?", waiting)
+    db.execute(
+        "INSERT INTO filed(account_id, at, activity_id, kind, source_id, listed)"
+        " SELECT v.account_id, v.at, v.id, v.kind, v.source_id, v.listed FROM activity v"
+        " WHERE v.id NOT IN (SELECT t.value FROM account a, json_each('[' || substr(a.unfiled, 2) || ']') t)"
+        " ORDER BY v.account_id, v.at, v.id"
+    )
 
 
 @contextmanager

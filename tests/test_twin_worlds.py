@@ -83,6 +83,10 @@ def other_doings(handle: str) -> tuple[str, ...]:
         "INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, title, listed)"
         " SELECT source_id, external_id || '-more', identity_id, account_id, kind, at + 5, 'More', TRUE FROM activity"
         f" WHERE account_id = {who}",
+        f"DELETE FROM filed WHERE account_id = {who}",
+        f"UPDATE account SET unfiled = '' WHERE id = {who}",
+        "INSERT INTO filed(account_id, at, activity_id, kind, source_id, listed)"
+        f" SELECT account_id, at, id, kind, source_id, listed FROM activity WHERE account_id = {who}",
         f"UPDATE held SET title = title || ' other' WHERE account_id = {who}",
         "INSERT INTO held(account_id, kind, item, source_id, title, at)"
         f" SELECT account_id, kind, item || '-2', source_id, 'One more', at FROM held WHERE account_id = {who}",

@@ -18,6 +18,7 @@ from typing import Any
 from tests.conftest import NOW
 from webapp.store.database import Database, marks
 from webapp.store.days import add_days
+from webapp.store.filing import file_all, noted
 from webapp.store.policy import append_change
 
 DAY = 86_400
@@ -305,6 +306,14 @@ def _acts(db: Database, person: Person, ids: Mapping[str, int]) -> None:
         act(kind, source, start + 3600 * (step + 1), canary(handle, f"act{kind}"), listed)
     with db.transaction():
         add_days(db, {(account, *day): count for day, count in days.items()})
+    # The latest few wait to be filed, as those of everybody do who is active.
+    ids_of = [row[0] for row in db.rows("SELECT id FROM activity WHERE account_id = ? ORDER BY id", (account,))]
+    db.execute("UPDATE account SET unfiled = ? WHERE id = ?", ("".join(map(noted, ids_of)), account))
+    with db.transaction():
+        file_all(db, [account])
+    latest = ids_of[-4:]
+    db.execute(f"DELETE FROM filed WHERE activity_id >= {latest[0]} AND account_id = ?", (account,))
+    db.execute("UPDATE account SET unfiled = ? WHERE id = ?", ("".join(map(noted, latest)), account))
     for kind in HELD:
         _insert(
             db, "held", account_id=account, kind=kind, item=f"{kind}-{handle}",

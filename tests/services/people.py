@@ -47,6 +47,13 @@ def source(db: Database, name: str = "forum", area: str = "forum") -> int:
     return int(db.execute(sql, (name, name.capitalize(), area, NOW)).fetchone()[0])
 
 
+#: Under its account, as if it had waited there for long.
+FILE_LAST = (
+    "INSERT INTO filed(account_id, at, activity_id, kind, source_id, listed)"
+    " SELECT account_id, at, id, kind, source_id, listed FROM activity WHERE id = (SELECT MAX(id) FROM activity)"
+)
+
+
 def did(
     db: Database, account_id: int, kind: str = "answer", at: int = NOW - DAY, *, where: str = "forum",
     title: str = "A thread", url: str = "https://forum.example/1", listed: bool = True, area: str = "forum",
@@ -65,6 +72,7 @@ def did(
         " VALUES (?,?,?,?,?,?,?,?,?)",
         (source_id, f"e{count[0]}", identity[0], account_id, kind, at, title, url, listed),
     )
+    db.execute(FILE_LAST)
     if listed:
         with db.transaction():
             add_days(db, {(account_id, at // DAY, area): 1})

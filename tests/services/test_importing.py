@@ -14,6 +14,7 @@ from tests.dumps import SITE, everything, load
 from webapp.services import repair
 from webapp.services.context import Context
 from webapp.services.importing import import_source
+from webapp.store import filing
 from webapp.store.database import Database
 
 
@@ -151,6 +152,7 @@ def test_activity_that_came_before_the_person_is_counted_when_the_person_is_rais
     load(ctx, dumps.write_small(tmp_path / "a"))
     ctx.db.execute("UPDATE activity SET account_id = NULL WHERE account_id = ?", (person(ctx, 5, "id"),))
     ctx.db.execute("UPDATE identity SET account_id = NULL WHERE actor = '5'")
+    filing.file_anew(ctx.db)
     for table in ("activity_year", "crossing", "held"):
         ctx.db.execute(f"DELETE FROM {table} WHERE account_id = (SELECT id FROM account WHERE handle = 'member')")
     load(ctx, tmp_path / "a")

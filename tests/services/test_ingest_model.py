@@ -32,8 +32,8 @@ GIVEN = (K.LIKE_RECEIVED, K.KUDOS)
 HELD = "account_id, kind, item, at, events"
 CROSSING = "account_id, metric, value, at"
 TABLES = (
-    "source_hour", "retracted", "kudos", "held", "pair_counter", "crossing", "activity_year", "activity", "identity",
-    "source", "handle", "account",
+    "source_hour", "retracted", "kudos", "held", "pair_counter", "crossing", "activity_year", "filed", "activity",
+    "identity", "source", "handle", "account",
 )  # fmt: skip
 
 

@@ -176,7 +176,7 @@ def fill(ctx: Context, drawn: list[dict[str, Any]]) -> list[int]:
     db = ctx.db
     if db.dialect == "sqlite":
         db.execute("INSERT INTO people_words(people_words) VALUES ('delete-all')")
-    for table in ("people", "held", "activity_year", "activity", "identity", "handle"):
+    for table in ("people", "held", "activity_year", "filed", "activity", "identity", "handle"):
         db.execute(f"DELETE FROM {table}")
     db.execute("DELETE FROM account WHERE primary_id IS NOT NULL")
     db.execute("DELETE FROM account")

@@ -50,7 +50,8 @@ def schema(db: Database) -> set[Any]:
         return {row for row in db.rows("SELECT type, name, tbl_name, sql FROM sqlite_master")
                 if not row[2].startswith((OF_THE_RUNNER, "sqlite_"))}
     found = set(db.rows(
-        "SELECT table_name, column_name, data_type, is_nullable, column_default, generation_expression"
+        "SELECT table_name, column_name, data_type || ' ' || COALESCE(collation_name, ''), is_nullable, column_default,"
+        " generation_expression"
         " FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'schema_migration%'"))
     found |= set(db.rows(
         "SELECT indexname, indexdef, '', '', '', '' FROM pg_indexes WHERE schemaname = 'public'"

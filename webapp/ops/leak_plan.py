@@ -16,7 +16,7 @@ from webapp.services.context import Context
 from webapp.services.held import SECTION_OF
 from webapp.services.notes import LIVE
 from webapp.services.rows import hidden_kinds
-from webapp.store import days, typed
+from webapp.store import days, filing, typed
 from webapp.store.database import Database
 from webapp.store.profiles import COLUMNS, load_group_of
 
@@ -162,14 +162,16 @@ def _plant_record(db: Database, one: Hidden, world: str, run: str, now: int) -> 
 def _plant_doings(db: Database, one: Hidden, world: str, run: str, now: int) -> None:
     """Titles of hidden activity and items, messages of hidden kudos, other numbers, and in world `b` other days."""
     account_id, sections = one.member.id, one.sections
-    newest = "id IN (SELECT id FROM activity WHERE account_id = ? ORDER BY at DESC LIMIT ?)"
+    events = filing.entries(db.dialect)
+    newest = f"id IN (SELECT activity_id FROM {events} e WHERE account_id = ? ORDER BY at DESC LIMIT ?)"
     if "activity" in sections:
         db.execute(
             f"UPDATE activity SET title = ? WHERE {newest}", (token(one.member, "act", world, run), account_id, ROWS)
         )
     for kind in hidden_kinds(lambda section: section not in sections):
         db.execute(
-            "UPDATE activity SET title = ? WHERE account_id = ? AND kind = ?",
+            "UPDATE activity SET title = ? WHERE id IN"
+            f" (SELECT activity_id FROM {events} e WHERE account_id = ? AND kind = ?)",
             (token(one.member, kind, world, run), account_id, kind),
         )
     for kind, section in SECTION_OF.items():

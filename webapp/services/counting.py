@@ -12,6 +12,7 @@ from operator import attrgetter
 from policies.terms import ActivityKind
 from webapp.services import people_index
 from webapp.services.context import Context
+from webapp.store import filing
 from webapp.store import ingest as store
 from webapp.store.days import add_days
 from webapp.store.ingest import ActivityRow, Own, SourceRow
@@ -51,6 +52,8 @@ UNLISTED = frozenset({*GIVEN, ActivityKind.BADGE.value, ActivityKind.GROUP_LEFT.
 
 _COLUMN = {name: number for number, name in enumerate(store.COUNTERS)}
 _ADDS = {kind: tuple(_COLUMN[name] for name in names) for kind, names in COUNTED.items()}
+#: Kinds that are more than a number.
+_FURTHER = frozenset(str(kind) for kind in (*HELD, *GROUP_KINDS, *GIVEN))
 _METRIC_OF = {kind: metric for metric, kind in METRIC_KIND.items()}
 
 
@@ -69,6 +72,7 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
     held: dict[tuple[int, str, str], list[ActivityRow]] = {}
     groups: dict[tuple[int, str], None] = {}
     earliest: dict[tuple[int, str], int] = {}
+    new: dict[int, str] = {}
     for event in events:
         account = event.account_id
         if account is None:
@@ -77,6 +81,9 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
         delta = deltas.get(account)
         if delta is None:
             delta = deltas[account] = [0] * len(store.COUNTERS)
+            new[account] = filing.noted(event.id)
+        else:
+            new[account] += filing.noted(event.id)
         for column in _ADDS.get(kind, ()):
             delta[column] += sign
         if (metric := _METRIC_OF.get(kind)) is not None:
@@ -86,16 +93,18 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
         if event.listed:
             day = (account, at // _DAY, source.area)
             days[day] = days.get(day, 0) + sign
+        if kind not in _FURTHER:
+            continue
         if kind in HELD:
             held.setdefault((account, HELD[kind], event.object), []).append(event)
         elif kind in GROUP_KINDS:
             groups[(account, event.object)] = None
-        elif kind in GIVEN and event.by_account_id is not None:
+        elif event.by_account_id is not None:
             pair = pairs.setdefault((account, event.by_account_id), [0, 0])
             pair[0 if kind == ActivityKind.KUDOS.value else 1] += sign
     if not deltas:
         return
-    store.add_counters(db, deltas)
+    store.add_counters(db, deltas, new if sign > 0 else None)
     store.add_pairs(db, pairs)
     moved = add_days(db, days)
     people_index.hold(ctx, deltas)
@@ -107,7 +116,9 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
         rows = store.load_behind(db, account, source.id, GROUP_KINDS, about)
         store.set_held(db, account, "group", item_of(source.name, about), source.id, membership(rows))
     courses = {account for account, kind, _ in held if kind == "course"}
-    own = store.load_own(db, sorted(courses | {account for account, delta in deltas.items() if any(delta)}))
+    own = store.load_own(db, sorted(deltas))
+    filing.file_all(db, [account for account, has in own.items() if has.is_full])
+    own = {account: has for account, has in own.items() if account in courses or any(deltas[account])}
     _cross(ctx, earliest, own, courses, sign)
     people_index.rescore(ctx, own)
 
@@ -168,6 +179,7 @@ def _cross(
     accounts = sorted({account for account, _ in earliest} | courses)
     if not accounts:
         return
+    filing.file_all(db, accounts)       # what is counted through has to be in order
     crossings = store.load_crossings(db, accounts)
     found: list[tuple[int, str, int, int]] = []
     gone: list[tuple[int, str, int]] = []
@@ -180,7 +192,7 @@ def _cross(
             # The n-th in time stays what it is if all that came is not earlier (or, all that went, later).
             if value in known and (at >= known[value] if sign > 0 else at > known[value]):
                 continue
-            nth = store.load_nth(db, account, METRIC_KIND[metric], value)
+            nth = filing.load_nth(db, account, METRIC_KIND[metric], value)
             if nth is not None and nth != known.get(value):
                 found.append((account, metric, value, nth))
         gone += [(account, metric, value) for value in known if value > total]

@@ -189,11 +189,13 @@ def _record(
         identities.save_identities(db, source.id, [(actor, receiver_id, None)], now)
         known = identities.load_identities(db, source.id, [actor])
     ingest.lock_accounts(db, [receiver_id, giver_id])
+    (number,) = ingest.new_ids(db, 1)
     event = ActivityRow(
-        0, secrets.token_hex(16), receiver_id, giver_id, ActivityKind.KUDOS.value, now, "", "", "", False
+        number, secrets.token_hex(16), receiver_id, giver_id, ActivityKind.KUDOS.value, now, "", "", "", False
     )
     ingest.save_events(db, [(
-        source.id, event.external_id, known[actor].id, receiver_id, event.kind, now, "", "", "", None, giver_id, False,
+        number, source.id, event.external_id, known[actor].id, receiver_id, event.kind, now, "", "", "", None, giver_id,
+        False,
     )])  # fmt: skip
     count(ctx, source, [event], 1)
     store.add(db, event, source.id, message, category)

@@ -11,6 +11,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import mul
 
 from policies.terms import ANONYMOUS, State, Viewer
 from policies.visibility import Gate
@@ -227,14 +228,16 @@ def rescore(ctx: Context, moved: Mapping[int, Own]) -> None:
     grouped = sorted(account_id for account_id, own in moved.items() if own.grouped)
     groups = store.load_placed(ctx.db, grouped) if grouped else {}
     places = list(zip(_helpful(ctx, list(groups.values())), groups, strict=True)) if groups else []
-    places += [
-        (_place(ctx, dict(zip(_METRICS, own, strict=False))), account_id)
-        for account_id, own in moved.items() if not own.grouped
-    ]
+    alone = {account_id: own for account_id, own in moved.items() if not own.grouped}
+    if (worth := ctx.manager.worth_of(_METRICS)) is not None:      # for each account of a batch of events
+        places += [(-max(0, sum(map(mul, worth, own))), account_id) for account_id, own in alone.items()]
+    else:
+        totals = ((account_id, dict(zip(_METRICS, own, strict=False))) for account_id, own in alone.items())
+        places += [(_place(ctx, amounts), account_id) for account_id, amounts in totals]
     store.set_helpful(ctx.db, places)
 
 
-_METRICS = Own._fields[:-1]
+_METRICS = Own._fields[: Own._fields.index("grouped")]
 
 
 def _helpful(ctx: Context, groups: Sequence[Sequence[int]]) -> list[int]:

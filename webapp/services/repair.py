@@ -10,6 +10,7 @@ from typing import Any
 from webapp.services import people_index
 from webapp.services.context import Context
 from webapp.services.counting import COUNTED, GIVEN, GROUP_KINDS, HELD, METRIC_KIND, item_of, membership
+from webapp.store import filing
 from webapp.store import repair as store
 from webapp.store.ingest import COUNTERS
 
@@ -23,13 +24,15 @@ def find_differences(ctx: Context) -> list[str]:
         for key in sorted(kept.keys() | right.keys(), key=repr):
             if kept.get(key) != right.get(key):
                 found.append(f"{table} {key}: kept {kept.get(key)}, counted {right.get(key)}.")
-    return found
+    return found + [f"filed {key}: not once as the event says." for key in filing.find_wrong(ctx.db)]
 
 
 def repair(ctx: Context) -> int:
     """Set every kept sum to what the events give; how many rows were wrong."""
     with ctx.db.transaction():
-        wrong = 0
+        wrong = len(filing.find_wrong(ctx.db))
+        if wrong:
+            filing.file_anew(ctx.db)
         moved: set[int] = set()
         for table, (kept, right) in _tables(ctx).items():
             changed = [key for key in kept.keys() | right.keys() if kept.get(key) != right.get(key)]

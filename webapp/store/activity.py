@@ -8,6 +8,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
+from webapp.store import filing
 from webapp.store.database import Database, marks
 from webapp.store.days import area_number, start_of, year_of
 from webapp.store.profiles import filled
@@ -33,13 +34,14 @@ DayPart = tuple[int, Sequence[int]]
 
 
 @lru_cache(maxsize=512)
-def _days_sql(count: int, without: int) -> str:
+def _days_sql(dialect: str, count: int, without: int) -> str:
     some = marks(count)
     sql = f"SELECT year, days FROM activity_year WHERE account_id IN ({some}) AND year >= ? AND year <= ?"
     if without:     # the days count every kind: those of hidden sections are taken off again
         sql += (
-            f" UNION ALL SELECT -1 - v.at / {DAY}, s.area FROM activity v JOIN source s ON s.id = v.source_id"
-            f" WHERE v.account_id IN ({some}) AND v.kind IN ({marks(without)}) AND v.listed AND v.at >= ? AND v.at < ?"
+            f" UNION ALL SELECT -1 - e.at / {DAY}, s.area FROM {filing.entries(dialect)} e"
+            " JOIN source s ON s.id = e.source_id"
+            f" WHERE e.account_id IN ({some}) AND e.kind IN ({marks(without)}) AND e.listed AND e.at >= ? AND e.at < ?"
         )
     return sql
 
@@ -57,7 +59,7 @@ def load_days(
         params += (*ids, *without, first * DAY, (last + 1) * DAY)
     parts: list[DayPart] = []
     fewer: list[int] = []
-    for year, text in db.rows(_days_sql(len(ids), len(without)), params):
+    for year, text in db.rows(_days_sql(db.dialect, len(ids), len(without)), params):
         if year >= 0:
             parts.append((start_of(year), _decode(text)[0]))
         else:
@@ -68,18 +70,26 @@ def load_days(
 
 
 @lru_cache(maxsize=512)
-def rows_sql(count: int, without: int, source: bool, kind: bool, after: bool) -> str:
-    """Newest first by (at, id). Each account is walked on its own index: a page costs the same at any length."""
-    one = (     # CROSS: SQLite must not begin with the sources, though they are few
-        "SELECT v.id, v.at, v.kind, v.title, v.url, s.label, s.area FROM activity v CROSS JOIN source s"
-        " WHERE s.id = v.source_id AND v.account_id = ? AND v.listed"
+def rows_sql(dialect: str, count: int, without: int, source: bool, kind: bool, after: bool) -> str:
+    """Newest first by (at, id), then the few that wait to be filed. Each account is walked on its own entries: a page
+    costs the same at any length."""
+
+    def where(entry: str, number: str) -> str:
+        text = f"{entry}.listed"
+        text += f" AND {entry}.kind NOT IN ({marks(without)})" if without else ""
+        text += f" AND {entry}.source_id = (SELECT id FROM source WHERE name = ?)" if source else ""
+        text += f" AND {entry}.kind = ?" if kind else ""
+        return text + (f" AND ({entry}.at, {entry}.{number}) < (?, ?)" if after else "")
+
+    columns = "v.id, v.at, v.kind, v.title, v.url, v.source_id"
+    walked = filing.filed(columns, f"e.account_id = ? AND {where('e', 'activity_id')}")
+    walked += " ORDER BY e.at DESC, e.activity_id DESC LIMIT ?"
+    waiting = filing.unfiled(dialect, columns, f"a.id = ? AND {where('v', 'id')}")
+    each = " UNION ALL ".join([f"SELECT * FROM ({walked}) f UNION ALL SELECT * FROM ({waiting}) w"] * count)
+    return (    # CROSS: SQLite must not begin with the sources, though they are few
+        "SELECT p.id, p.at, p.kind, p.title, p.url, s.label, s.area"
+        f" FROM ({each}) p CROSS JOIN source s WHERE s.id = p.source_id"
     )
-    one += f" AND v.kind NOT IN ({marks(without)})" if without else ""
-    one += " AND v.source_id = (SELECT id FROM source WHERE name = ?)" if source else ""
-    one += " AND v.kind = ?" if kind else ""
-    one += " AND (v.at, v.id) < (?, ?)" if after else ""
-    one += " ORDER BY v.at DESC, v.id DESC LIMIT ?"
-    return " UNION ALL ".join(f"SELECT * FROM ({one}) AS p{number}" for number in range(count))
 
 
 def load_rows(
@@ -96,14 +106,14 @@ def load_rows(
 
     `after` is the (at, id) of the last row seen. One statement.
     """
-    extra: tuple[object, ...] = tuple(value for value in (source, kind) if value is not None) + (after or ()) + (limit,)
+    asked = (*without, *(value for value in (source, kind) if value is not None), *(after or ()))
     params: list[object] = []
     ids = filled(ids)
     for account_id in ids:
-        params += (account_id, *without, *extra)
-    sql = rows_sql(len(ids), len(without), source is not None, kind is not None, after is not None)
+        params += (account_id, *asked, limit, account_id, *asked)
+    sql = rows_sql(db.dialect, len(ids), len(without), source is not None, kind is not None, after is not None)
     rows = db.rows(sql, params)
-    rows.sort(key=_BY_TIME, reverse=True)   # quicker than around the statement: each account's rows come in order
+    rows.sort(key=_BY_TIME, reverse=True)   # quicker than around the statement: most rows come in order
     return list(map(Row._make, rows[:limit]))
 
 
@@ -111,23 +121,25 @@ _BY_TIME = itemgetter(1, 0)
 
 
 @lru_cache(maxsize=64)
-def _sources_sql(count: int, without: int) -> str:
-    but = f" AND v.kind NOT IN ({marks(without)})" if without else ""
+def _sources_sql(dialect: str, count: int, without: int) -> str:
+    but = f" AND {{}}.kind NOT IN ({marks(without)})" if without else ""
+    waiting = filing.unfiled(dialect, "v.source_id", f"a.id IN ({marks(count)}) AND v.listed{but.format('v')}")
     return (
-        f"SELECT DISTINCT s.name, s.label FROM identity i JOIN source s ON s.id = i.source_id"
-        f" WHERE i.account_id IN ({marks(count)}) AND EXISTS (SELECT 1 FROM activity v"
-        f" WHERE v.account_id = i.account_id AND v.source_id = i.source_id AND v.listed{but}) ORDER BY s.label, s.name"
+        "SELECT name, label FROM (SELECT s.name, s.label FROM identity i JOIN source s ON s.id = i.source_id"
+        f" WHERE i.account_id IN ({marks(count)}) AND EXISTS (SELECT 1 FROM filed e"
+        f" WHERE e.account_id = i.account_id AND e.source_id = i.source_id AND e.listed{but.format('e')})"
+        f" UNION SELECT name, label FROM source WHERE id IN ({waiting})) found ORDER BY label, name"
     )
 
 
 def load_sources(db: Database, ids: Sequence[int], without: Sequence[str] = ()) -> list[tuple[str, str]]:
     """(name, label) of the sources these accounts have listed activity at that is not of the kinds `without`."""
-    return db.rows(_sources_sql(len(ids), len(without)), (*ids, *without))
+    return db.rows(_sources_sql(db.dialect, len(ids), len(without)), (*ids, *without, *ids, *without))
 
 
 @lru_cache(maxsize=64)
 def _kinds_sql(count: int, kinds: int) -> str:
-    probe = "SELECT 1 FROM activity WHERE account_id = ? AND kind = ? AND listed"
+    probe = "SELECT 1 FROM filed WHERE account_id = ? AND kind = ? AND listed"
     some = " OR ".join([f"EXISTS ({probe})"] * count)
     return "SELECT " + ", ".join([f"CASE WHEN {some} THEN 1 ELSE 0 END"] * kinds)
 
@@ -136,4 +148,6 @@ def load_kinds(db: Database, ids: Sequence[int], kinds: Sequence[str]) -> list[s
     """Which of these kinds the accounts have listed activity of; probes, no scan."""
     params = [value for kind in kinds for account_id in ids for value in (account_id, kind)]
     found = db.row(_kinds_sql(len(ids), len(kinds)), params) or ()
-    return [kind for kind, has in zip(kinds, found, strict=False) if has]
+    sql = filing.unfiled(db.dialect, "DISTINCT v.kind", f"a.id IN ({marks(len(ids))}) AND v.listed")
+    waiting = {row[0] for row in db.rows(sql, ids)}
+    return [kind for kind, has in zip(kinds, found, strict=False) if has or kind in waiting]

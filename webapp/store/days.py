@@ -61,10 +61,13 @@ def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> list[t
     Returns (account, day) where a year's last day with anything in it is a later one now, or its first.
     """
     years: dict[int, dict[int, dict[tuple[int, int], int]]] = {}
+    placed: dict[tuple[int, str], tuple[dict[int, dict[tuple[int, int], int]], tuple[int, int]]] = {}
     for (account, day, area), n in deltas.items():
-        year = year_of(day)
-        accounts = years.get(year) or years.setdefault(year, {})
-        key = (day - start_of(year), area_number(area))
+        if (place := placed.get((day, area))) is None:
+            year = year_of(day)
+            place = years.setdefault(year, {}), (day - start_of(year), area_number(area))
+            placed[day, area] = place
+        accounts, key = place
         if (own := accounts.get(account)) is None:
             accounts[account] = {key: n}
         else:
@@ -107,6 +110,11 @@ def _appended(text: str | None, more: Mapping[tuple[int, int], int]) -> tuple[in
 
     That is how sources report, a day at a time; nothing before the last three numbers is looked at.
     """
+    if len(more) == 1 and text is not None:     # one more of what came last
+        ((day, area), more_of_it), = more.items()
+        until, _, last_n = text[:-1].rpartition(",")
+        if more_of_it > 0 and until.endswith((f",{day},{area}", f"[{day},{area}")):
+            return day, f"{until},{int(last_n) + more_of_it}]"
     if min(more.values()) <= 0:
         return None
     head, place, count = "", (-1, -1), 0

@@ -6,6 +6,7 @@ A new table that names accounts is listed here or in tests/services/test_erasing
 from __future__ import annotations
 
 from policies.terms import ALL
+from webapp.store import filing
 from webapp.store.database import Database
 from webapp.store.ingest import COUNTERS, ActivityRow
 
@@ -32,8 +33,9 @@ STATEMENTS: tuple[tuple[str, int], ...] = (
     ("UPDATE credential SET ended_at = COALESCE(ended_at, 0), account_id = NULL, badge = '' WHERE account_id = ?", 1),
     # What it did and was given.
     ("DELETE FROM kudos WHERE receiver_id = ?", 1),
-    ("DELETE FROM kudos WHERE activity_id IN (SELECT id FROM activity WHERE account_id = ?)", 1),
-    ("DELETE FROM activity WHERE account_id = ?", 1),
+    ("DELETE FROM kudos WHERE activity_id IN (SELECT activity_id FROM filed WHERE account_id = ?)", 1),
+    ("DELETE FROM activity WHERE id IN (SELECT activity_id FROM filed WHERE account_id = ?)", 1),
+    ("DELETE FROM filed WHERE account_id = ?", 1),
     ("DELETE FROM kudos_waiting WHERE receiver_id = ?", 1),
     ("DELETE FROM kudos_mute WHERE account_id = ?", 1),
     ("DELETE FROM pair_counter WHERE receiver_id = ? OR giver_id = ?", 2),
@@ -66,9 +68,9 @@ _NULL = (
 _ZERO = ("chosen", "chosen_anyone", "chosen_org", *COUNTERS)
 _EMPTY = ", ".join([*[f"{name} = NULL" for name in _NULL], *[f"{name} = 0" for name in _ZERO]])
 _TOMBSTONE = (
-    f"UPDATE account SET {_EMPTY}, cap_anyone = {ALL}, cap_org = {ALL}, public_name = 'Deleted', state = 'deleted',"
-    " state_at = ?, is_admin = ?, searchable = ?, private = ?, keep_name = ?, edit_version = edit_version + 1,"
-    " row_version = row_version + 1 WHERE id = ?"
+    f"UPDATE account SET {_EMPTY}, cap_anyone = {ALL}, cap_org = {ALL}, public_name = 'Deleted',"
+    " state = 'deleted', state_at = ?, is_admin = ?, searchable = ?, private = ?, keep_name = ?,"
+    " edit_version = edit_version + 1, row_version = row_version + 1 WHERE id = ?"
 )
 
 
@@ -84,9 +86,10 @@ def load_sources(db: Database, account_id: int) -> list[str]:
 
 def load_events(db: Database, account_id: int, source_id: int, limit: int) -> list[ActivityRow]:
     """Some events of an account at a source."""
+    filing.file_all(db, [account_id])
     rows = db.rows(
-        f"SELECT {_ROW} FROM activity v JOIN identity i ON i.id = v.identity_id WHERE v.account_id = ?"
-        " AND v.source_id = ? LIMIT ?",
+        f"SELECT {_ROW} FROM activity v WHERE v.id IN"
+        " (SELECT activity_id FROM filed WHERE account_id = ? AND source_id = ?) LIMIT ?",
         (account_id, source_id, limit),
     )
     return [ActivityRow(*row) for row in rows]
@@ -94,6 +97,7 @@ def load_events(db: Database, account_id: int, source_id: int, limit: int) -> li
 
 def erase(db: Database, account_id: int, now: int) -> None:
     """Everything of an unlinked account but its tombstones."""
+    filing.file_all(db, [account_id])
     for statement, times in STATEMENTS:
         db.execute(statement, (account_id,) * times)
     db.execute(_BURY, (now, account_id))

@@ -6,10 +6,12 @@ length. Other people are not read here but for the ids the gate is asked about.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
+from webapp.store import filing
 from webapp.store.database import Database
 from webapp.store.profiles import MEMBER_COLUMNS, Group, Member, group_of
 
@@ -104,11 +106,20 @@ def load_labels(db: Database) -> dict[int, str]:
 
 def load_acts(db: Database, account_id: int, after: tuple[str, int, int], limit: int) -> list[Act]:
     """Activity by kind, each oldest first, after the row (kind, at, id). Nothing of who gave it: that is others'."""
-    return db.rows(
-        "SELECT kind, at, id, source_id, title, object, url, listed FROM activity"
-        " WHERE account_id = ? AND (kind, at, id) > (?, ?, ?) ORDER BY kind, at, id LIMIT ?",
-        (account_id, *after, limit),
-    )
+    rows = db.rows(_acts_sql(db.dialect), (account_id, *after, limit, account_id, *after))
+    rows.sort(key=_BY_KIND)     # they come in order but for the last few
+    return rows[:limit]
+
+
+_BY_KIND = itemgetter(0, 1, 2)
+
+
+@lru_cache(maxsize=2)
+def _acts_sql(dialect: str) -> str:
+    columns = "{0}kind, {0}at, v.id, v.source_id, v.title, v.object, v.url, v.listed"
+    some = filing.filed(columns.format("e."), "e.account_id = ? AND (e.kind, e.at, e.activity_id) > (?, ?, ?)")
+    others = filing.unfiled(dialect, columns.format("v."), "a.id = ? AND (v.kind, v.at, v.id) > (?, ?, ?)")
+    return f"SELECT * FROM ({some} ORDER BY e.kind, e.at, e.activity_id LIMIT ?) f UNION ALL SELECT * FROM ({others}) w"
 
 
 #: side -> (whose kudos they are, who is on the other side)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from policies.errors import NotFound
+from webapp.store import filing
 from webapp.store.database import Database, marks
 from webapp.store.lists import turned, unnested
 
@@ -111,12 +112,22 @@ def load_known(db: Database, source_id: int, external_ids: Sequence[str]) -> set
     }
 
 
+def new_ids(db: Database, n: int) -> Sequence[int]:
+    """Ids for so many events, ascending. Only in the transaction that saves them."""
+    if db.dialect == "sqlite":
+        row = db.row("SELECT COALESCE(MAX(id), 0) FROM activity")
+        assert row is not None
+        return range(row[0] + 1, row[0] + 1 + n)
+    sql = "SELECT nextval(pg_get_serial_sequence('activity', 'id')) FROM generate_series(1, ?) ORDER BY 1"
+    return [row[0] for row in db.rows(sql, (n,))]
+
+
 def save_events(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert new events: (source_id, external_id, identity_id, account_id, kind, at, object, title, url, by_actor,
-    by_account_id, listed)."""
+    """Insert new events: (id, source_id, external_id, identity_id, account_id, kind, at, object, title, url, by_actor,
+    by_account_id, listed). They are an account's once they are counted (`add_counters`)."""
     db.executemany(
-        "INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, object, title, url, by_actor,"
-        " by_account_id, listed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO activity(id, source_id, external_id, identity_id, account_id, kind, at, object, title, url,"
+        " by_actor, by_account_id, listed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
         rows,
     )
 
@@ -155,6 +166,7 @@ def set_giver(db: Database, events: Sequence[ActivityRow], account_id: int) -> N
 
 def delete_events(db: Database, events: Sequence[ActivityRow]) -> None:
     """Remove events and the kudos made from them."""
+    filing.take_out(db, [(event.account_id, event.at, event.id) for event in events if event.account_id is not None])
     values = [(event.id,) for event in events]
     db.executemany("DELETE FROM kudos WHERE activity_id = ?", values)
     db.executemany("DELETE FROM activity WHERE id = ?", values)
@@ -221,33 +233,38 @@ def lock_accounts(db: Database, account_ids: Iterable[int]) -> None:
             db.rows(f"SELECT id FROM account WHERE id IN ({some}) ORDER BY id FOR NO KEY UPDATE", values)
 
 
-def add_counters(db: Database, deltas: Mapping[int, Sequence[int]]) -> None:
-    """Add to the counters (in the order of COUNTERS) and move the row version on.
+def add_counters(
+    db: Database, deltas: Mapping[int, Sequence[int]], new: Mapping[int, str] | None = None
+) -> None:
+    """Add to the counters (in the order of COUNTERS), move the row version on and note new events (`filing.noted`).
 
     Goes by their ids, as `lock_accounts` does: that order of row locks keeps the batches of several sources from
     blocking each other for ever on PostgreSQL.
     """
-    rows = [(*delta, account_id) for account_id, delta in sorted(deltas.items())]
+    new = new or {}
+    rows = [(*delta, new.get(account_id, ""), account_id) for account_id, delta in sorted(deltas.items())]
     if db.dialect == "postgresql" and rows:
         db.rows("SELECT id FROM account WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE", (sorted(deltas),))
         db.execute(_ADD_MANY, turned(rows))
     else:
         db.executemany(
             f"UPDATE account SET {', '.join(f'{name} = {name} + ?' for name in COUNTERS)},"
-            " row_version = row_version + 1 WHERE id = ?",
+            " unfiled = unfiled || ?, row_version = row_version + 1 WHERE id = ?",
             rows,
         )
 
 
 _ADD_MANY = (
     f"UPDATE account a SET {', '.join(f'{name} = a.{name} + v.{name}' for name in COUNTERS)},"
-    f" row_version = a.row_version + 1 FROM {unnested(['BIGINT'] * 7)} AS v({', '.join(COUNTERS)}, id)"
+    " unfiled = a.unfiled || v.new, row_version = a.row_version + 1"
+    f" FROM {unnested([*['BIGINT'] * 6, 'TEXT', 'BIGINT'])} AS v({', '.join(COUNTERS)}, new, id)"
     " WHERE a.id = v.id"
 )
 
 
 class Own(NamedTuple):
-    """What an account has by itself: its counters, its courses, and whether it is in a link group.
+    """What an account has by itself: its counters, its courses, whether it is in a link group and whether its events
+    are to be filed.
 
     The fields before `grouped` are named as the metrics they are the totals of, where it is in none.
     """
@@ -260,12 +277,14 @@ class Own(NamedTuple):
     peer_kudos: int
     courses_completed: int
     grouped: bool
+    is_full: bool
 
 
 _OWN = (
     f"SELECT a.id, {', '.join(f'a.{name}' for name in COUNTERS)},"
     " (SELECT COUNT(*) FROM held h WHERE h.account_id = a.id AND h.kind = 'course'),"
-    " a.primary_id IS NOT NULL OR EXISTS (SELECT 1 FROM account s WHERE s.primary_id = a.id)"
+    " a.primary_id IS NOT NULL OR EXISTS (SELECT 1 FROM account s WHERE s.primary_id = a.id),"
+    f" length(a.unfiled) > {filing.FULL}"
     " FROM account a WHERE a.id IN ({})"
 )
 
@@ -329,11 +348,10 @@ def load_behind(
     db: Database, account_id: int, source_id: int, kinds: tuple[str, str], object: str
 ) -> list[tuple[str, int, str, str, str]]:
     """The events of (up to two) kinds about one object of an account: (kind, at, external_id, title, url)."""
-    return db.rows(
-        "SELECT kind, at, external_id, title, url FROM activity WHERE account_id = ? AND kind IN (?, ?)"
-        " AND source_id = ? AND object = ?",
-        (account_id, *kinds, source_id, object),
-    )
+    filing.file_all(db, [account_id])
+    where = "e.account_id = ? AND e.kind IN (?, ?) AND e.source_id = ? AND v.object = ?"
+    sql = filing.filed("v.kind, v.at, v.external_id, v.title, v.url", where)
+    return db.rows(sql, (account_id, *kinds, source_id, object))
 
 
 # Crossings of milestones
@@ -363,15 +381,6 @@ def load_crossings(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, 
         for account_id, metric, value, at in db.rows(sql, values):
             found.setdefault((account_id, metric), {})[value] = at
     return found
-
-
-def load_nth(db: Database, account_id: int, kind: str, n: int) -> int | None:
-    """When the n-th event of a kind happened, in the order of time."""
-    row = db.row(
-        "SELECT at FROM activity WHERE account_id = ? AND kind = ? ORDER BY at LIMIT 1 OFFSET ?",
-        (account_id, kind, n - 1),
-    )
-    return None if row is None else int(row[0])
 
 
 def load_course_dates(db: Database, account_id: int) -> list[int]:

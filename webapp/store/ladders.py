@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from webapp.store.database import Database, marks
+from webapp.store.filing import entries
 
 
 def delete_values(db: Database, metric: str, values: Sequence[int]) -> None:
@@ -15,12 +16,14 @@ def delete_values(db: Database, metric: str, values: Sequence[int]) -> None:
 
 def add_dates(db: Database, metric: str, kind: str, values: Sequence[int]) -> None:
     """When each account's n-th event of a kind happened, for every account that has as many."""
+    events = entries(db.dialect)
     for value in values:
         db.execute(
             "INSERT INTO crossing(account_id, metric, value, at)"
-            f" SELECT a.id, ?, {int(value)}, (SELECT e.at FROM activity e WHERE e.account_id = a.id AND e.kind = ?"
+            f" SELECT a.id, ?, {int(value)},"
+            f" (SELECT e.at FROM {events} e WHERE e.account_id = a.id AND e.kind = ?"
             f" ORDER BY e.at LIMIT 1 OFFSET {int(value) - 1}) FROM account a WHERE a.{metric} >= {int(value)}"
-            " AND EXISTS (SELECT 1 FROM activity e WHERE e.account_id = a.id AND e.kind = ?"
+            f" AND EXISTS (SELECT 1 FROM {events} e WHERE e.account_id = a.id AND e.kind = ?"
             f" ORDER BY e.at LIMIT 1 OFFSET {int(value) - 1})"
             " ON CONFLICT DO NOTHING",
             (metric, kind, kind),

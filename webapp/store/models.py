@@ -134,6 +134,8 @@ class Account(Base):
     likes_received = pw.BigIntegerField(default=0)
     total_posts = pw.BigIntegerField(default=0)
     peer_kudos = pw.BigIntegerField(default=0)
+    #: Ids of its latest events, each behind a comma: webapp.store.filing.
+    unfiled = pw.TextField(default="")
 
 
 class Handle(Base):
@@ -207,6 +209,20 @@ class Activity(Base):
     by_actor = pw.TextField(null=True)
     by_account = pw.ForeignKeyField(Account, null=True, index=False)
     listed = pw.BooleanField()
+
+
+class Filed(Base):
+    """An event under its account, in the order of time: webapp.store.filing."""
+
+    account_id = pw.BigIntegerField()
+    at = pw.BigIntegerField()
+    activity_id = pw.BigIntegerField()
+    kind = pw.TextField()
+    source_id = pw.BigIntegerField()
+    listed = pw.BooleanField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("account_id", "at", "activity_id")
 
 
 class ActivityYear(Base):
@@ -352,9 +368,9 @@ class People(Base):
 
 MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account,
-    Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, ActivityYear, Crossing, PairCounter, Held,
-    Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People, *models_orgs.MODELS, *models_admin.MODELS,
-    *models_matrix.MODELS,
+    Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, Filed, ActivityYear, Crossing,
+    PairCounter, Held, Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People, *models_orgs.MODELS,
+    *models_admin.MODELS, *models_matrix.MODELS,
 )  # fmt: skip
 
 # The tables of the other areas build on those above.

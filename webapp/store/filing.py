@@ -1,0 +1,101 @@
+"""Which events are an account's, in the order of time: the log's order by account. The events themselves: ingest.py.
+
+An index on the log would be written at a place of its own for every event: of the pages that a batch for as many
+members writes, nine of ten would be the leaves of such indexes (G9). So an event is first noted in its account's row
+(`account.unfiled`), which is written for the counters anyway, and some dozens of an account are filed at once. Whoever
+reads by account reads both: `entries`, or `filed` and `unfiled` where only the first few rows in order are wanted.
+All writes expect to run inside one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from webapp.store.database import Database
+from webapp.store.lists import padded
+
+#: From so many characters on the noted events of an account are filed: some thirty.
+FULL = 240
+
+_COLUMNS = "account_id, at, activity_id, kind, source_id, listed"
+_NOTED = {
+    "sqlite": "account a CROSS JOIN json_each('[' || substr(a.unfiled, 2) || ']') t CROSS JOIN activity v",
+    "postgresql": (
+        "account a CROSS JOIN unnest(CAST(string_to_array(substr(a.unfiled, 2), ',') AS BIGINT[])) AS t(value)"
+        " CROSS JOIN activity v"
+    ),
+}
+_OF_LOG = "account_id, at, id, kind, source_id, listed"
+_FROM_LOG = f"SELECT {_OF_LOG} FROM activity WHERE account_id IS NOT NULL"
+
+
+def unfiled(dialect: str, columns: str, where: str) -> str:
+    """A SELECT of the events `v` that wait to be filed under accounts `a`, a few for each."""
+    return f"SELECT {columns} FROM {_NOTED[dialect]} WHERE {where} AND a.unfiled <> '' AND v.id = t.value"
+
+
+def entries(dialect: str) -> str:
+    """What stands for a table of (account_id, at, activity_id, kind, source_id, listed), filed or not; to be named.
+
+    No view: with one that SQLite happens to look at first, its integrity check (3.40) leaves out the pages of nobody.
+    """
+    waiting = unfiled(dialect, "a.id AS account_id, v.at, v.id AS activity_id, v.kind, v.source_id, v.listed", "TRUE")
+    return f"(SELECT {_COLUMNS} FROM filed UNION ALL {waiting})"
+
+
+def filed(columns: str, where: str) -> str:
+    """A SELECT of the filed entries `e` with their events `v`; in the order of an index where only `e` is asked."""
+    return f"SELECT {columns} FROM filed e CROSS JOIN activity v WHERE {where} AND v.id = e.activity_id"
+
+
+def noted(event_id: int) -> str:
+    """What is added to `account.unfiled` for a new event."""
+    return f",{event_id}"
+
+
+def file_all(db: Database, account_ids: Iterable[int]) -> None:
+    """File every event of these accounts that waits."""
+    ids = sorted(set(account_ids))
+    lock = "" if db.dialect == "sqlite" else " ORDER BY id FOR NO KEY UPDATE"
+    for some, values in padded(ids) if ids else ():
+        waiting = db.rows(f"SELECT id, unfiled FROM account WHERE id IN ({some}) AND unfiled <> ''{lock}", values)
+        events = [int(event_id) for _, text in waiting for event_id in text[1:].split(",")]
+        rows: list[tuple[Any, ...]] = []
+        for these, numbers in padded(events) if events else ():
+            rows += db.rows(f"SELECT {_OF_LOG} FROM activity WHERE id IN ({these})", numbers)
+        # In order, and from here: SQLite takes a third less for it than for an INSERT of a SELECT of the same rows.
+        db.executemany(f"INSERT INTO filed({_COLUMNS}) VALUES (?,?,?,?,?,?)", sorted(rows))
+        db.executemany("UPDATE account SET unfiled = '' WHERE id = ?", [(account_id,) for account_id, _ in waiting])
+
+
+def take_out(db: Database, events: Sequence[tuple[int, int, int]]) -> None:
+    """Forget (account, at, event), filed or not."""
+    file_all(db, {account_id for account_id, _, _ in events})
+    db.executemany("DELETE FROM filed WHERE account_id = ? AND at = ? AND activity_id = ?", events)
+
+
+def load_nth(db: Database, account_id: int, kind: str, n: int) -> int | None:
+    """When the n-th event of a kind happened, in the order of time. Only what is filed counts: see `file_all`."""
+    row = db.row(
+        "SELECT at FROM filed WHERE account_id = ? AND kind = ? ORDER BY at, activity_id LIMIT 1 OFFSET ?",
+        (account_id, kind, n - 1),
+    )
+    return None if row is None else int(row[0])
+
+
+def find_wrong(db: Database) -> list[tuple[int, int]]:
+    """(account, event) of what is not filed or noted exactly once, as the log has it. Reads everything."""
+    kept = f"SELECT {_COLUMNS} FROM {entries(db.dialect)} e"
+    twice = f"SELECT account_id, activity_id FROM ({kept}) k GROUP BY account_id, activity_id HAVING COUNT(*) > 1"
+    return db.rows(
+        f"SELECT account_id, id FROM (SELECT * FROM ({_FROM_LOG}) missing EXCEPT {kept}) m"
+        f" UNION SELECT account_id, activity_id FROM ({kept} EXCEPT {_FROM_LOG}) x UNION {twice} ORDER BY 1, 2"
+    )
+
+
+def file_anew(db: Database) -> None:
+    """File the whole log again."""
+    db.execute("DELETE FROM filed")
+    db.execute("UPDATE account SET unfiled = '' WHERE unfiled <> ''")
+    db.execute(f"INSERT INTO filed({_COLUMNS}) {_FROM_LOG} ORDER BY account_id, at, id")
