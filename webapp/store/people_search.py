@@ -248,8 +248,10 @@ def _seek_sql(shape: _Shape, audience: int, source: str, behind: bool, slack: bo
         where += " AND p.active_day >= ?"
     if not slack:
         where += _is_elsewhere(shape.without)
+    # Of a row that is found only what it is sorted by is read: sorted, the rows themselves are few.
+    kept = ("id", "profile_id", *order.columns)
+    shown = ", ".join(f"p.{name}" for name in kept)
     if is_sqlite:
-        # Of a row that is found only what stands in people_hits is read: sorted, the rows themselves are few.
         by = {
             "words": "people_words w CROSS JOIN people p INDEXED BY people_hits ON p.id = w.rowid",
             "active": "people w INDEXED BY people_active CROSS JOIN people p INDEXED BY people_hits ON p.id = w.id",
@@ -257,21 +259,17 @@ def _seek_sql(shape: _Shape, audience: int, source: str, behind: bool, slack: bo
         }[source]
         if source != "words":
             where = f"w.audience = {audience:d} AND {where}"
-        kept, tables = f"p.id, p.profile_id, {order.listed('p.')}", f"{by} WHERE {where}"
+        tables, join = f"{by} WHERE {where}", "CROSS JOIN"
     else:
         # OFFSET 0 keeps the order's own index out of it, which would be walked for whom it places last.
-        kept = ", ".join(f"p.{name}" for name in dict.fromkeys(("profile_id", "handle", "name", *order.columns)))
-        tables = f"(SELECT {kept} FROM people p WHERE {where} OFFSET 0) p"
-    shown = kept if is_sqlite else _columns(order)
+        tables, join = f"(SELECT {shown} FROM people p WHERE {where} OFFSET 0) p", "JOIN"
     many = ""
     if slack:
-        tables = f"(SELECT {kept} FROM {tables} ORDER BY {order.ordered('p.')} LIMIT ?) p"
+        tables = f"(SELECT {shown} FROM {tables} ORDER BY {order.ordered('p.')} LIMIT ?) p"
         tables = f"(SELECT p.*, count(*) OVER () AS many FROM {tables}) p WHERE TRUE{_is_elsewhere(shape.without)}"
         many = ", p.many"
     sql = f"SELECT {shown}{many} FROM {tables} ORDER BY {order.ordered('p.')} LIMIT ?"
-    if not is_sqlite:
-        return sql
     return (
-        f"SELECT {_columns(order)}{', h.many' if slack else ''} FROM ({sql}) h CROSS JOIN people p ON p.id = h.id"
+        f"SELECT {_columns(order)}{', h.many' if slack else ''} FROM ({sql}) h {join} people p ON p.id = h.id"
         f" ORDER BY {order.ordered('p.')}"
     )
