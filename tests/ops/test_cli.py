@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.factories import make_account
 from webapp import cli
 
 
@@ -51,6 +52,23 @@ def test_migrate_refuses_an_unknown_step(run):
 
 def test_doctor_says_that_all_holds(run):
     assert run("doctor") == (0, "All invariants hold.\n", "")
+
+
+def test_repair_files_what_an_older_process_recorded(run, database_url, open_database):
+    assert run("repair") == (0, "Nothing was wrong.\n", "")
+    db = open_database(database_url)
+    ann = make_account(db, "ann")
+    db.execute("INSERT INTO source(id, name, label, area, created_at) VALUES (5, 'forum', 'Forum', 'forum', 1)")
+    db.execute("INSERT INTO identity(id, source_id, actor, account_id, created_at) VALUES (6, 5, 'a', ?, 1)", (ann,))
+    db.execute(
+        "INSERT INTO activity(source_id, external_id, identity_id, account_id, kind, at, listed)"
+        " VALUES (5, 'x', 6, ?, 'comment', 86400, TRUE)", (ann,),
+    )  # fmt: skip
+    status, out, _ = run("doctor")
+    assert status == 1
+    assert f"I6 filed ({ann}, 1): not once as the event says." in out
+    assert run("repair") == (0, "2 rows were wrong and set right.\n", "")      # the day in the heatmap, too
+    assert run("doctor")[0] == 0
 
 
 def test_backup_restore_round_trip(run, tmp_path):

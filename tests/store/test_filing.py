@@ -13,6 +13,7 @@ from policies.manager import PolicyManager
 from policies.terms import ActivityKind, Area, Event
 from tests.conftest import NOW
 from tests.factories import make_account
+from tests.together import Beside
 from webapp.services.context import Context, Site
 from webapp.services.counting import UNLISTED
 from webapp.services.ingest import attach_identity, record_events, register_source, retract_event
@@ -26,6 +27,10 @@ KINDS = (ActivityKind.ANSWER, ActivityKind.COMMENT, ActivityKind.COURSE_COMPLETE
 @pytest.fixture
 def ctx(db: Database) -> Context:
     """Ann and Ben, each known at a forum and at a school."""
+    return _filled(db)
+
+
+def _filled(db: Database) -> Context:
     found = Context(db, PolicyManager(), Site())
     for number, name in enumerate(("ann", "ben"), 1):
         make_account(db, name, id=number)
@@ -150,6 +155,17 @@ def test_a_new_step_of_a_ladder_is_dated_through_what_waits(ctx: Context) -> Non
         ladders.add_dates(ctx.db, "answers", "answer", (2, 7, 9))
     dated = dict(ctx.db.rows("SELECT value, at FROM crossing WHERE account_id = 1 AND metric = 'answers'"))
     assert dated == {1: NOW - 10, 2: NOW - 9, 7: NOW - 3}
+
+
+def test_repair_waits_for_a_batch_and_counts_it(postgres_db: Database) -> None:
+    ctx = _filled(postgres_db)
+    event = told(1)
+    with ctx.db.transaction():
+        record_events(ctx, "forum", [event], NOW)
+        repairing = Beside(ctx.db, lambda: repair(ctx))
+        repairing.waits(ctx.db)
+    assert repairing.end() == 0
+    assert find_differences(ctx) == []
 
 
 @pytest.mark.parametrize("damage", [

@@ -1,6 +1,7 @@
 """Counting everything again from the events: finding where the kept sums differ, and setting them right.
 
-`vitrine doctor` and the tests use `find_differences`; G8 keeps GROUP BY out of every page, so it lives here alone.
+`vitrine doctor` and the tests use `find_differences`, `vitrine repair` sets right. G8 keeps GROUP BY out of every page,
+so it lives here alone.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def find_differences(ctx: Context) -> list[str]:
 
 
 def repair(ctx: Context) -> int:
-    """Set every kept sum to what the events give; how many rows were wrong."""
+    """Set every kept sum to what the events give; how many rows were wrong. No event is recorded meanwhile."""
     with ctx.db.transaction():
+        store.lock_sources(ctx.db)
         wrong = len(filing.find_wrong(ctx.db))
         if wrong:
             filing.file_anew(ctx.db)

@@ -29,6 +29,12 @@ def _load(db: Database, table: str, where: str = "") -> Table:
     return _table(db, f"SELECT {', '.join((*keys, *values))} FROM {table}{where}", len(keys))
 
 
+def lock_sources(db: Database) -> None:
+    """Hold every source until the transaction ends: whoever records or takes back an event waits for its source."""
+    if db.dialect == "postgresql":
+        db.rows("SELECT id FROM source ORDER BY id FOR NO KEY UPDATE")
+
+
 def load_counters(db: Database) -> Table:
     """{(account,): COUNTERS}."""
     return _load(db, "account")
