@@ -356,6 +356,18 @@ def test_a_switched_off_app_cannot_ask(app, ctx, sally, questboard):
     assert "Switched off by this site" in member.client.get("/settings/apps").text
 
 
+@pytest.mark.parametrize("gone", [
+    "UPDATE account SET state = 'deactivated' WHERE id = (SELECT owner_id FROM app)",
+    "UPDATE app SET owner_id = NULL",
+])  # fmt: skip
+def test_s84_an_app_whose_author_is_gone_is_said_to_be_of_no_use(app, ctx, sally, questboard, gone):
+    member = Browser(app, sally)
+    give(ctx.db, questboard, sally)
+    assert "Cannot be used now" not in member.client.get("/settings/apps").text
+    ctx.db.execute(gone)
+    assert "Cannot be used now" in member.client.get("/settings/apps").text
+
+
 def test_d15_the_own_profile_as_a_connected_app_gets_it(app, ctx, sally, questboard):
     member = Browser(app, sally)
     member.answer(member.ask(), "location")

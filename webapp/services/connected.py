@@ -23,7 +23,10 @@ from webapp.store import grants as store
 
 @dataclass(frozen=True, slots=True)
 class ConnectedApp:
-    """One consent. `fields`: the labels of hidden fields that it was given; `used_at`: to the minute."""
+    """One consent. `fields`: the labels of hidden fields that it was given; `used_at`: to the minute.
+
+    is_idle: it may not be used now, because whoever stands behind it is gone
+    """
 
     client_id: str
     name: str
@@ -38,6 +41,7 @@ class ConnectedApp:
     since: int
     used_at: int | None
     is_disabled: bool
+    is_idle: bool
 
 
 def list_connected(ctx: Context, account_id: int) -> tuple[ConnectedApp, ...]:
@@ -59,6 +63,7 @@ def list_connected(ctx: Context, account_id: int) -> tuple[ConnectedApp, ...]:
             writes="activities:write" in scopes and app.source_id is not None,
             fields=tuple([f.label for f in gate.fields if ticked >> gate.bit.get(f.name, 63) & 1]),
             since=grant.created_at, used_at=grant.used_at, is_disabled=app.disabled_at is not None,
+            is_idle=app_store.load_usable(ctx.db, app.id) is None,
         ))
     return tuple(listed)
 
