@@ -139,3 +139,25 @@ def test_the_toast_stands_above_an_open_dialog_and_the_keyboard_stays_inside(
     assert page.evaluate("document.activeElement.getAttribute('popovertarget')") == "link-dialog"
     assert page.locator("[inert]").count() == 0
     page.context.close()
+
+
+def test_a_form_sent_twice_at_once_arrives_once(browser: Any, app: Flask, live_server: str) -> None:
+    """Two presses of a button that answers slowly; after a refusal the form can be sent again."""
+    page = open_page(browser, app, live_server, None, viewport=PHONE)
+    page.goto(f"{live_server}/login")
+    arrived = []
+
+    def slowly(route: Any) -> None:
+        if route.request.method == "POST":
+            arrived.append(route.request.url)
+            page.wait_for_timeout(400)
+        route.continue_()
+
+    page.route("**/login", slowly)
+    for number in (1, 2):
+        page.locator("input[name=email]").fill("nobody@home.example")
+        page.locator("input[name=password]").fill("not the right one")
+        page.locator("main form button.primary").dblclick()
+        page.get_by_text("do not go together").first.wait_for()
+        assert len(arrived) == number
+    page.context.close()

@@ -39,6 +39,18 @@
     }
   }, true);
 
+  // A second press before the answer is there sends nothing again; htmx sees to its own forms. What is downloaded
+  // leaves the page standing, so a form opens again after a while, and when the page is come back to.
+  const sent = new Set();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+    if (sent.has(form)) event.preventDefault();
+    sent.add(form);
+    setTimeout(() => sent.delete(form), 4000);
+  });
+  addEventListener("pageshow", () => sent.clear());
+
   // The error summary takes the focus, so that it is read out and its links are next.
   const focusErrors = (root) => {
     const summary = root.querySelector("[data-errors]");
