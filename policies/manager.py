@@ -168,10 +168,6 @@ class PolicyManager:
         """The community level (D1)."""
         return badges.level_of(points, self.levels)
 
-    def worth_of(self, metrics: Sequence[str]) -> tuple[int, ...] | None:
-        """The points of one of each of these totals (D1); None where plugins derive further ones from totals."""
-        return None if self.tables.metrics else tuple(self.points.get(metric, 0) for metric in metrics)
-
     def with_metrics(self, totals: dict[str, int]) -> dict[str, int]:
         """The totals and the metrics derived from them; a metric that needs a missing total is missing too."""
         for plugin, metric in self.tables.metrics:

@@ -113,7 +113,7 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
     _hold(ctx, source, held, sign)
     people_index.refresh(ctx, {account for account, kind, _ in held if kind == "designation"})
     for account, about in groups:
-        rows = store.load_behind(db, account, source.id, GROUP_KINDS, about)
+        rows = filing.load_behind(db, account, source.id, GROUP_KINDS, about)
         store.set_held(db, account, "group", item_of(source.name, about), source.id, membership(rows))
     courses = {account for account, kind, _ in held if kind == "course"}
     own = store.load_own(db, sorted(deltas))
@@ -160,7 +160,7 @@ def _hold(ctx: Context, source: SourceRow, held: dict[tuple[int, str, str], list
             first = min(events, key=lambda event: (event.at, event.external_id))
             added.append((account, kind, item, source.id, first.title, first.url, first.at, len(events)))
             continue
-        rows = store.load_behind(ctx.db, account, source.id, (kind_of[kind], kind_of[kind]), about)
+        rows = filing.load_behind(ctx.db, account, source.id, (kind_of[kind], kind_of[kind]), about)
         found = None
         if rows:
             _, at, _, title, url = min(rows, key=lambda row: (row[1], row[2]))

@@ -229,11 +229,12 @@ def rescore(ctx: Context, moved: Mapping[int, Own]) -> None:
     groups = store.load_placed(ctx.db, grouped) if grouped else {}
     places = list(zip(_helpful(ctx, list(groups.values())), groups, strict=True)) if groups else []
     alone = {account_id: own for account_id, own in moved.items() if not own.grouped}
-    if (worth := ctx.manager.worth_of(_METRICS)) is not None:      # for each account of a batch of events
-        places += [(-max(0, sum(map(mul, worth, own))), account_id) for account_id, own in alone.items()]
-    else:
+    if ctx.manager.tables.metrics:      # plugins derive further ones
         totals = ((account_id, dict(zip(_METRICS, own, strict=False))) for account_id, own in alone.items())
         places += [(_place(ctx, amounts), account_id) for account_id, amounts in totals]
+    else:       # as `_place` does, quick enough for each account of a batch of events
+        worth = [ctx.manager.points.get(metric, 0) for metric in _METRICS]
+        places += [(-max(0, sum(map(mul, worth, own))), account_id) for account_id, own in alone.items()]
     store.set_helpful(ctx.db, places)
 
 

@@ -84,6 +84,16 @@ def load_nth(db: Database, account_id: int, kind: str, n: int) -> int | None:
     return None if row is None else int(row[0])
 
 
+def load_behind(
+    db: Database, account_id: int, source_id: int, kinds: tuple[str, str], object: str
+) -> list[tuple[str, int, str, str, str]]:
+    """The events of (up to two) kinds about one object of an account: (kind, at, external_id, title, url)."""
+    file_all(db, [account_id])
+    where = "e.account_id = ? AND e.kind IN (?, ?) AND e.source_id = ? AND v.object = ?"
+    sql = filed("v.kind, v.at, v.external_id, v.title, v.url", where)
+    return db.rows(sql, (account_id, *kinds, source_id, object))
+
+
 def find_wrong(db: Database) -> list[tuple[int, int]]:
     """(account, event) of what is not filed or noted exactly once, as the log has it. Reads everything."""
     kept = f"SELECT {_COLUMNS} FROM {entries(db.dialect)} e"

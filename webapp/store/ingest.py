@@ -344,16 +344,6 @@ def set_held(
         )
 
 
-def load_behind(
-    db: Database, account_id: int, source_id: int, kinds: tuple[str, str], object: str
-) -> list[tuple[str, int, str, str, str]]:
-    """The events of (up to two) kinds about one object of an account: (kind, at, external_id, title, url)."""
-    filing.file_all(db, [account_id])
-    where = "e.account_id = ? AND e.kind IN (?, ?) AND e.source_id = ? AND v.object = ?"
-    sql = filing.filed("v.kind, v.at, v.external_id, v.title, v.url", where)
-    return db.rows(sql, (account_id, *kinds, source_id, object))
-
-
 # Crossings of milestones
 
 
