@@ -47,7 +47,8 @@ class ConnectedApp:
 def list_connected(ctx: Context, account_id: int) -> tuple[ConnectedApp, ...]:
     """The consents of an account, the latest first."""
     found = store.list_of_account(ctx.db, account_id)
-    apps = app_store.load_some(ctx.db, [grant.app_id for grant in found])
+    ids = [grant.app_id for grant in found]
+    apps, usable = app_store.load_some(ctx.db, ids), app_store.usable_among(ctx.db, ids)
     gate = ctx.gate() if found else None
     listed = []
     for grant in found:
@@ -63,7 +64,7 @@ def list_connected(ctx: Context, account_id: int) -> tuple[ConnectedApp, ...]:
             writes="activities:write" in scopes and app.source_id is not None,
             fields=tuple([f.label for f in gate.fields if ticked >> gate.bit.get(f.name, 63) & 1]),
             since=grant.created_at, used_at=grant.used_at, is_disabled=app.disabled_at is not None,
-            is_idle=app_store.load_usable(ctx.db, app.id) is None,
+            is_idle=app.id not in usable,
         ))
     return tuple(listed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from webapp.store.database import Database
+from webapp.store.database import Database, marks
 from webapp.store.grants import USABLE
 from webapp.store.ingest import OWN_SOURCE
 
@@ -64,6 +64,13 @@ def find(db: Database, client_id: str) -> App | None:
 def load_some(db: Database, ids: Sequence[int]) -> dict[int, App]:
     found = [load(db, app_id) for app_id in ids]
     return {app.id: app for app in found if app is not None}
+
+
+def usable_among(db: Database, ids: Sequence[int]) -> set[int]:
+    """Those of these apps that may be used now."""
+    if not ids:
+        return set()
+    return {row[0] for row in db.rows(f"SELECT a.id FROM app a WHERE a.id IN ({marks(len(ids))}) AND{USABLE}", ids)}
 
 
 def list_of_owner(db: Database, account_id: int) -> list[App]:
