@@ -1,8 +1,7 @@
 """The API: a user as JSON against the template floor (G4), and events in batches against one by one (G9).
 
-G9 on SQLite is asked of the log and its counters, by which it was set: 24 thousand events a second on plain settings,
-142 thousand on ours. The whole service stands beside it without a goal: looking up, heatmap, milestones and the
-directory cost both sides alike, so that it comes out lower.
+G9 on SQLite is asked of the whole service. Log and counters alone stand above it without a goal: they show what the
+settings and the form of the log give, where looking up, heatmap, milestones and the directory cost both sides alike.
 
 Plain settings of SQLite (G9), for the same code, community, log and events, named alike on both sides:
 
@@ -95,13 +94,13 @@ def _ingest(folder: Path, quick: bool) -> Iterator[Line]:
     plain.db.execute("PRAGMA journal_mode=delete")
     logged.db.execute("PRAGMA wal_autocheckpoint=1000")
     ratio = _alternating(lambda: _log(tuned, WHOLE), lambda: _log(plain, batches))
-    what = "events/s into log and counters, SQLite, batches of 1,000 : on SQLite's plain settings"
-    yield at_least("G9", what, ratio, 4)
+    what = "events/s into log and counters alone, SQLite, batches of 1,000 : on plain settings (no goal)"
+    yield Line("G9", what, ratio, "-")
     own = lambda: _record(tuned, WHOLE, BATCH)        # noqa: E731
     ratio = _alternating(own, lambda: _record(plain, batches, BATCH))
-    yield Line("G9", "the same through the whole service (no goal)", ratio, "-")
+    yield at_least("G9", "events/s, SQLite, batches of 1,000 : the same on SQLite's plain settings", ratio, 4)
     ratio = _alternating(own, lambda: _record(logged, batches, BATCH))
-    yield Line("G9", "the same, the plain side with a write-ahead log as well (no goal)", ratio, "-")
+    yield Line("G9", "the same, the plain side with a write-ahead log (no goal)", ratio, "-")
     ratio = _alternating(own, lambda: _record(plain, batches, 1))
     yield at_least("G9", "events/s, SQLite, batches of 1,000 : one by one on SQLite's plain settings", ratio, 4)
 
@@ -207,8 +206,8 @@ def _record(ctx: Context, times: int, size: int) -> float:
 
 
 def _log(ctx: Context, times: int) -> float:
-    """Events per second into the log with its counters, a transaction a batch, as in the measurement behind the goal:
-    nobody looked up, no heatmap, no milestone, no place in the directory."""
+    """Events per second into the log with its counters, a transaction a batch: nobody looked up, no heatmap, no
+    milestone, no place in the directory."""
     batches = [[(n, 1 + n % MEMBERS) for n in itertools.islice(_numbers, BATCH)] for _ in range(times)]
     db, one = ctx.db, (1, 0, 0, 0, 1, 0)
     with _as_made(ctx):

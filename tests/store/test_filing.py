@@ -109,6 +109,23 @@ def test_g9_what_waits_reads_as_what_is_filed(
     assert len(activity.load_rows(db, (1,), 100)) == listed
 
 
+@pytest.mark.parametrize("files", [False, True])
+def test_g9_an_act_that_alone_is_of_its_kind_and_source_is_offered_at_once(ctx: Context, files: bool) -> None:
+    record_events(ctx, "forum", [told(1, at=NOW - 1)], NOW)
+    with ctx.db.transaction():
+        filing.file_all(ctx.db, [1])
+    record_events(ctx, "school", [told(2, kind=ActivityKind.COMMENT)], NOW)
+    if files:
+        with ctx.db.transaction():
+            filing.file_all(ctx.db, [1])
+    assert waiting(ctx.db) == (0 if files else 1)
+    assert activity.load_kinds(ctx.db, (1,), ["answer", "article", "comment"]) == ["answer", "comment"]
+    assert activity.load_sources(ctx.db, (1,)) == [("forum", "Forum"), ("school", "School")]
+    assert [row.title for row in activity.load_rows(ctx.db, (1,), 9)] == ["Thread 2", "Thread 1"]
+    assert [row.title for row in activity.load_rows(ctx.db, (1,), 9, kind="comment")] == ["Thread 2"]
+    assert [act[0] for act in export.load_acts(ctx.db, 1, export.FIRST_ACT, 9)] == ["answer", "comment"]
+
+
 def test_g9_events_are_filed_some_dozens_at_a_time(ctx: Context) -> None:
     sizes = []
     for number in range(100):
