@@ -33,12 +33,13 @@ from benchmarks import load, pages, world
 from benchmarks.table import Line, at_least
 from policies.manager import PolicyManager
 from policies.terms import ActivityKind, Event
-from webapp.services import people_index, tokens
+from webapp.services import counting, people_index, tokens
+from webapp.services import ingest as services
 from webapp.services.context import Context, Site
 from webapp.services.ingest import record_events
 from webapp.services.repair import repair
 from webapp.services.source_tokens import PREFIX
-from webapp.store import filing, ingest
+from webapp.store import days, filing, ingest
 from webapp.store.database import Database
 
 ROUNDS = 3
@@ -216,7 +217,7 @@ def _log(ctx: Context, times: int) -> float:
             with db.transaction():
                 ids = ingest.new_ids(db, BATCH)
                 ingest.save_events(db, [
-                    (key, 1, f"g{n:031d}", who, who, "answer", world.NOW + n, "", "Answered", "", None, None, True)
+                    (key, f"g{n:031d}", who, None, "answer", world.NOW + n, "", "Answered", "", True, 1, who, None)
                     for key, (n, who) in zip(ids, batch, strict=True)
                 ])  # fmt: skip
                 who = [account for _, account in batch]
@@ -230,13 +231,25 @@ def _log(ctx: Context, times: int) -> float:
 
 @contextmanager
 def _as_made(ctx: Context) -> Iterator[None]:
-    """The plain log's keys are drawn at random, and nothing of it is to be filed."""
+    """The plain log's keys are drawn at random, and nothing of it waits to be filed."""
     with ExitStack() as patched:
         if _is_plain(ctx.db):
             keys = lambda db, n: [secrets.token_hex(16) for _ in range(n)]      # noqa: E731
             patched.enter_context(patch.object(ingest, "new_ids", keys))
             patched.enter_context(patch.object(filing, "noted", lambda event_id: ""))
+            patched.enter_context(patch.object(services, "count", _count_at_once))
         yield
+
+
+def _count_at_once(ctx: Context, source: ingest.SourceRow, events: list[ingest.ActivityRow], sign: int) -> None:
+    """Where nothing waits to be filed the days of the heatmap are counted with the events."""
+    counting.count(ctx, source, events, sign)
+    found: dict[tuple[int, int], int] = {}
+    for event in events:
+        if event.account_id is not None and event.listed:
+            day = event.account_id, event.at // world.DAY
+            found[day] = found.get(day, 0) + sign
+    days.add_days(ctx.db, source.area, found)
 
 
 def _timed(ctx: Context, times: int, size: int) -> float:

@@ -17,7 +17,6 @@ from typing import Any
 
 from tests.conftest import NOW
 from webapp.store.database import Database, marks
-from webapp.store.days import add_days
 from webapp.store.filing import file_all, noted
 from webapp.store.policy import append_change
 
@@ -284,8 +283,6 @@ def _acts(db: Database, person: Person, ids: Mapping[str, int]) -> None:
     }  # fmt: skip
     if person.state == "deleted":
         return
-    days: dict[tuple[int, str], int] = {}
-    areas = {name: area for name, _, area in _SOURCES}
 
     def act(kind: str, source: str, at: int, title: str, listed: bool = True, number: int = 0) -> None:
         _insert(
@@ -293,9 +290,6 @@ def _acts(db: Database, person: Person, ids: Mapping[str, int]) -> None:
             identity_id=identities[source], account_id=account, kind=kind, at=at, object=f"{kind}-{handle}",
             title=title, url=f"https://forum.example/{handle}/{kind}/{number}", listed=listed,
         )  # fmt: skip
-        if listed:
-            day = (at // DAY, areas[source])
-            days[day] = days.get(day, 0) + 1
 
     for number in range(person.posts):
         act("answer", "forum", start - number * 7200, f"{canary(handle, 'post')} {number}", number=number)
@@ -304,16 +298,12 @@ def _acts(db: Database, person: Person, ids: Mapping[str, int]) -> None:
         act("like_received", "forum", start + 90 + number, "", listed=False, number=number)
     for step, (kind, (source, listed)) in enumerate(_ACTS.items()):
         act(kind, source, start + 3600 * (step + 1), canary(handle, f"act{kind}"), listed)
-    with db.transaction():
-        add_days(db, {(account, *day): count for day, count in days.items()})
     # The latest few wait to be filed, as those of everybody do who is active.
     ids_of = [row[0] for row in db.rows("SELECT id FROM activity WHERE account_id = ? ORDER BY id", (account,))]
-    db.execute("UPDATE account SET unfiled = ? WHERE id = ?", ("".join(map(noted, ids_of)), account))
-    with db.transaction():
-        file_all(db, [account])
-    latest = ids_of[-4:]
-    db.execute(f"DELETE FROM filed WHERE activity_id >= {latest[0]} AND account_id = ?", (account,))
-    db.execute("UPDATE account SET unfiled = ? WHERE id = ?", ("".join(map(noted, latest)), account))
+    for some in (ids_of[:-4], ids_of[-4:]):
+        with db.transaction():
+            file_all(db, [account])
+            db.execute("UPDATE account SET unfiled = ? WHERE id = ?", ("".join(map(noted, some)), account))
     for kind in HELD:
         _insert(
             db, "held", account_id=account, kind=kind, item=f"{kind}-{handle}",

@@ -75,7 +75,7 @@ def did(
     db.execute(FILE_LAST)
     if listed:
         with db.transaction():
-            add_days(db, {(account_id, at // DAY, area): 1})
+            add_days(db, area, {(account_id, at // DAY): 1})
 
 
 def holds(db: Database, account_id: int, kind: str, item: str, at: int = NOW - DAY, **columns: Any) -> None:

@@ -16,7 +16,7 @@ from webapp.services import demo, profiles, repair
 from webapp.services.context import Context, Site
 from webapp.services.demo import make_demo
 from webapp.services.views import ProfileView
-from webapp.store import accounts, days
+from webapp.store import accounts, filing
 from webapp.store.database import Database
 
 
@@ -65,7 +65,7 @@ def test_sally_shows_every_section(sqlite_ctx: Context) -> None:
     assert view.avatar.url
     assert view.kudos is not None
     assert any(note.message for note in view.kudos.latest)
-    areas = {area for _, _, area in days.load_all(sqlite_ctx.db)}
+    areas = {area for _, _, area in filing.load_days(sqlite_ctx.db)}
     assert areas == {"forum", "learning", "event"}
 
 
@@ -99,7 +99,7 @@ def test_addresses_are_reserved_ones(sqlite_ctx: Context) -> None:
 def test_the_year_of_the_heatmap_is_full(sqlite_ctx: Context) -> None:
     make_demo(sqlite_ctx, NOW)
     (otto,) = sqlite_ctx.db.row("SELECT id FROM account WHERE handle = 'otto'") or (0,)
-    weeks = {day // 7 for _, day, _ in days.load_all(sqlite_ctx.db, otto) if day > NOW // 86400 - 53 * 7}
+    weeks = {day // 7 for _, day, _ in filing.load_days(sqlite_ctx.db, otto) if day > NOW // 86400 - 53 * 7}
     assert len(weeks) >= 52
     assert sqlite_ctx.db.row("SELECT MAX(at) <= ? FROM activity", (NOW,)) == (1,)
 

@@ -18,7 +18,7 @@ from webapp.services import ingest, repair
 from webapp.services.context import Context, Site
 from webapp.store import accounts
 from webapp.store.database import Database
-from webapp.store.days import load_all
+from webapp.store.filing import load_days
 
 SOURCES = ("forum.example", "school.example")
 ACTORS = ("ann", "ben", "cem", "new")
@@ -137,7 +137,7 @@ def stored(ctx: Context, names: dict[int, str]) -> dict[str, Any]:
         pairs |= {(names[to], names[by], K.KUDOS): kudos} if kudos else {}
         pairs |= {(names[to], names[by], K.LIKE_RECEIVED): likes} if likes else {}
     days: Counter[tuple[str, int]] = Counter()
-    for (who, day, _), n in load_all(db).items():
+    for (who, day, _), n in load_days(db).items():
         days[names[who], day] += n
     return {
         "counters": counters,

@@ -413,6 +413,7 @@ def test_t85_what_is_typed_is_text(ctx: Context, text: str) -> None:
 def test_changes_are_found_at_once(ctx: Context) -> None:
     """Written in the transaction of the change: an edit, the private switch, an ingested day."""
     from webapp.services import editing
+    from webapp.store.ingest import load_own
 
     sally = look(ctx, make_account(ctx.db, "sally"))
     people_index.rebuild(ctx)
@@ -421,7 +422,7 @@ def test_changes_are_found_at_once(ctx: Context) -> None:
     assert not asked(ctx, active=True).cards
     with ctx.db.transaction():
         did(ctx.db, sally.account_id or 0)
-        people_index.touch(ctx, [(sally.account_id or 0, NOW // 86400)])
+        people_index.touch(ctx, {sally.account_id or 0: NOW // 86400}, load_own(ctx.db, [sally.account_id or 0]))
     assert handles(asked(ctx, active=True)) == ["sally"]
     privacy.save_privacy(ctx, sally, {"privacy": "private", "keep_name": "1"}, NOW)
     assert not asked(ctx).cards

@@ -23,7 +23,6 @@ from webapp.services import ladder_settings as levels
 from webapp.services.context import Context
 from webapp.store import people as store
 from webapp.store import people_search, policy
-from webapp.store.database import Database
 
 DAY = 86_400
 
@@ -373,24 +372,3 @@ def test_a_course_done_on_two_accounts_counts_once(ctx: Context, forum: dict[str
         holds(ctx.db, forum[account], "course", "c1")
     people_index.rebuild(ctx)
     assert ctx.db.row("SELECT helpful FROM people WHERE handle = 'ann'") == (-10,)
-
-
-@pytest.mark.parametrize(("audience", "index"), [(0, "people_words"), (7, "people_words_own")])
-def test_words_of_anyone_and_of_organizations_stand_in_indexes_of_their_own(
-    postgres_db: Database, audience: int, index: str
-) -> None:
-    """What PostgreSQL reads for a search in one of them is no row of the other (G7). SQLite asks its words first."""
-    shape = people_search._Shape("postgresql", "name", False, 0, 1, False)
-    sql = people_search._seek_sql(shape, audience, "words", False, False)
-    postgres_db.execute("SET session_replication_role = replica")       # rows without their accounts
-    postgres_db.execute(
-        "INSERT INTO people(profile_id, audience, sort_key, handle, name, words, helpful, newest)"
-        " SELECT n, audience, n || 'x', n || 'x', 'x', md5(n || 'x') || CASE n % 500 WHEN 0 THEN ' lantern' ELSE '' END"
-        ", 1, 1 FROM generate_series(1, 20000) n, (VALUES (0), (7)) a(audience)"
-    )
-    postgres_db.execute("ANALYZE people")
-    plan = " ".join(row[0] for row in postgres_db.rows(f"EXPLAIN {sql}", ("%lantern%", 51)))
-    assert f"Bitmap Index Scan on {index} " in plan
-    sql = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = ?::regclass"
-    kept = postgres_db.row(sql, (index,))
-    assert kept == ("(audience = 0)" if audience == 0 else "(audience <> 0)",)

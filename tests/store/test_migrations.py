@@ -12,7 +12,7 @@ import pytest
 from policies.errors import ConfigError
 from tests.factories import link, make_account
 from tests.together import at_once
-from webapp.store import days, migrate, models
+from webapp.store import days, filing, migrate, models
 from webapp.store.database import Database
 
 #: Tables that a later step writes in another form, with the test that follows their rows.
@@ -151,6 +151,33 @@ def test_days_are_the_same_packed_and_unpacked(empty_database_url, open_database
     ]  # fmt: skip
     migrate.migrate_down(db, "0014_activity_year")
     assert sorted(db.rows("SELECT account_id, day, area, n FROM activity_day")) == sorted(rows)
+
+
+def test_days_of_what_waits_are_counted_before_and_told_after(empty_database_url, open_database):
+    """Going up, what waits is filed; going down, the days of what waits are counted, as the step before has them."""
+    db = open_database(empty_database_url)
+    migrate.migrate_up(db)
+    ann = make_account(db, "ann")
+    db.execute("INSERT INTO source(id, name, label, area, created_at) VALUES (1, 'meet', 'Meet', 'event', 1)")
+    db.execute("INSERT INTO identity(id, source_id, actor, account_id, created_at) VALUES (1, 1, 'ann', ?, 1)", (ann,))
+    for number, (day, listed) in enumerate([(19722, True), (19723, True), (19723, True), (19723, False)], 1):
+        db.execute(
+            "INSERT INTO activity(id, source_id, external_id, identity_id, account_id, kind, at, listed)"
+            " VALUES (?, 1, ?, 1, ?, 'comment', ?, ?)", (number, str(number), ann, day * 86400 + 7, listed),
+        )
+    db.execute("UPDATE account SET unfiled = ',1,2,3,4'")
+    db.execute("INSERT INTO activity_year(account_id, year, last_day, days) VALUES (?, 2024, 19724, '[0,1,5,1,1,1]')",
+               (ann,))
+    all_days = {(ann, 19722, "event"): 1, (ann, 19723, "event"): 2, (ann, 19723, "learning"): 5,
+                (ann, 19724, "learning"): 1}
+    assert filing.load_days(db) == all_days
+    migrate.migrate_down(db, "0026_filed_days")
+    assert days.load_all(db) == all_days
+    assert db.rows("SELECT year, last_day FROM activity_year ORDER BY year") == [(2023, 19722), (2024, 19724)]
+    assert db.row("SELECT unfiled FROM account") == (",1,2,3,4",)
+    migrate.migrate_up(db)
+    assert (filing.load_days(db), filing.find_wrong(db)) == (all_days, [])
+    assert db.row("SELECT unfiled, (SELECT COUNT(*) FROM filed) FROM account") == ("", 4)
 
 
 def test_a_step_that_fails_leaves_nothing(empty_database_url, open_database, tmp_path, monkeypatch):

@@ -196,7 +196,8 @@ def _plant_doings(db: Database, one: Hidden, world: str, run: str, now: int) -> 
     if world != "b":
         return
     if "activity" in sections:
-        days.add_days(db, dict.fromkeys(days.load_all(db, account_id), 3))
+        for _, day, area in filing.load_days(db, account_id):
+            days.add_days(db, area, {(account_id, day): 3})
     if {"stats", "badges"} <= sections:
         db.execute("UPDATE crossing SET at = at + 5 WHERE account_id = ?", (account_id,))
     if "kudos" in sections and one.counters:

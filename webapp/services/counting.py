@@ -68,48 +68,48 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
     ctx.gate()      # the ladders in force: an admin may have changed them
     deltas: dict[int, list[int]] = {}
     pairs: dict[tuple[int, int], list[int]] = {}
-    days: dict[tuple[int, int, str], int] = {}
+    gone: dict[tuple[int, int], int] = {}
+    latest: dict[int, int] = {}
     held: dict[tuple[int, str, str], list[ActivityRow]] = {}
     groups: dict[tuple[int, str], None] = {}
     earliest: dict[tuple[int, str], int] = {}
     new: dict[int, str] = {}
     for event in events:
-        account = event.account_id
+        number, _, account, by, kind, at, about, _, _, listed = event
         if account is None:
             continue
-        kind, at = event.kind, event.at
-        delta = deltas.get(account)
-        if delta is None:
+        if (delta := deltas.get(account)) is None:
             delta = deltas[account] = [0] * len(store.COUNTERS)
-            new[account] = filing.noted(event.id)
+            new[account] = filing.noted(number)
         else:
-            new[account] += filing.noted(event.id)
+            new[account] += filing.noted(number)
         for column in _ADDS.get(kind, ()):
             delta[column] += sign
         if (metric := _METRIC_OF.get(kind)) is not None:
             key = (account, metric)
             if at < earliest.get(key, at + 1):
                 earliest[key] = at
-        if event.listed:
-            day = (account, at // _DAY, source.area)
-            days[day] = days.get(day, 0) + sign
+        if listed:
+            day = at // _DAY
+            if day > latest.get(account, -1):
+                latest[account] = day
+            if sign < 0:
+                gone[account, day] = gone.get((account, day), 0) - 1
         if kind not in _FURTHER:
             continue
         if kind in HELD:
-            held.setdefault((account, HELD[kind], event.object), []).append(event)
+            held.setdefault((account, HELD[kind], about), []).append(event)
         elif kind in GROUP_KINDS:
-            groups[(account, event.object)] = None
-        elif event.by_account_id is not None:
-            pair = pairs.setdefault((account, event.by_account_id), [0, 0])
+            groups[(account, about)] = None
+        elif by is not None:
+            pair = pairs.setdefault((account, by), [0, 0])
             pair[0 if kind == ActivityKind.KUDOS.value else 1] += sign
     if not deltas:
         return
     store.add_counters(db, deltas, new if sign > 0 else None)
     store.add_pairs(db, pairs)
-    moved = add_days(db, days)
+    add_days(db, source.area, gone)     # what is new is counted when it is filed
     people_index.hold(ctx, deltas)
-    if sign > 0:    # what went is noticed when the row is looked at
-        people_index.touch(ctx, moved)
     _hold(ctx, source, held, sign)
     people_index.refresh(ctx, {account for account, kind, _ in held if kind == "designation"})
     for account, about in groups:
@@ -117,8 +117,11 @@ def count(ctx: Context, source: SourceRow, events: Iterable[ActivityRow], sign: 
         store.set_held(db, account, "group", item_of(source.name, about), source.id, membership(rows))
     courses = {account for account, kind, _ in held if kind == "course"}
     own = store.load_own(db, sorted(deltas))
+    if sign > 0:    # what went is noticed when the row is looked at
+        people_index.touch(ctx, latest, own)
     filing.file_all(db, [account for account, has in own.items() if has.is_full])
-    own = {account: has for account, has in own.items() if account in courses or any(deltas[account])}
+    if not all(map(any, deltas.values())):
+        own = {account: has for account, has in own.items() if account in courses or any(deltas[account])}
     _cross(ctx, earliest, own, courses, sign)
     people_index.rescore(ctx, own)
 
@@ -179,7 +182,7 @@ def _cross(
     accounts = sorted({account for account, _ in earliest} | courses)
     if not accounts:
         return
-    filing.file_all(db, accounts)       # what is counted through has to be in order
+    waiting = filing.load_waiting(db, accounts)
     crossings = store.load_crossings(db, accounts)
     found: list[tuple[int, str, int, int]] = []
     gone: list[tuple[int, str, int]] = []
@@ -192,7 +195,8 @@ def _cross(
             # The n-th in time stays what it is if all that came is not earlier (or, all that went, later).
             if value in known and (at >= known[value] if sign > 0 else at > known[value]):
                 continue
-            nth = filing.load_nth(db, account, METRIC_KIND[metric], value)
+            kind = METRIC_KIND[metric]
+            nth = filing.load_nth(db, account, kind, value, waiting.get((account, kind), ()))
             if nth is not None and nth != known.get(value):
                 found.append((account, metric, value, nth))
         gone += [(account, metric, value) for value in known if value > total]

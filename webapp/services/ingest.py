@@ -42,6 +42,7 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 _KINDS = frozenset(kind.value for kind in ActivityKind)
+_KUDOS = ActivityKind.KUDOS.value
 #: Kinds that say what was completed, earned or joined: by the title where they name no object.
 NAMED = frozenset({*HELD, *GROUP_KINDS})
 
@@ -236,18 +237,21 @@ def _record(ctx: Context, source: SourceRow, batch: list[Event], now: int) -> li
     known = identities.load_identities(db, source.id, sorted(actors))
     new: list[Event] = []
     outcomes: list[Outcome] = []
+    created, duplicate = Result.CREATED, Result.DUPLICATE
     for event, problem in zip(batch, problems, strict=True):
-        why = problem or (event.external_id not in seen and _refusal(event, known)) or ""
-        if not why and event.external_id in gone:
+        name = event.external_id
+        is_seen = name in seen
+        why = problem or (not is_seen and _refusal(event, known)) or ""
+        if not why and name in gone:
             why = "The source took this event back for good."
         if why:
-            outcomes.append(Outcome(str(event.external_id)[:ID_LIMIT], Result.REFUSED, why))
-        elif event.external_id in seen:
-            outcomes.append(Outcome(event.external_id, Result.DUPLICATE))
+            outcomes.append(Outcome(str(name)[:ID_LIMIT], Result.REFUSED, why))
+        elif is_seen:
+            outcomes.append(Outcome(name, duplicate))
         else:
-            seen.add(event.external_id)
+            seen.add(name)
             new.append(event)
-            outcomes.append(Outcome(event.external_id, Result.CREATED))
+            outcomes.append(Outcome(name, created))
     _store(ctx, source, new, known, now)
     note_addresses(ctx, source.name, [(event.actor, event.email) for event in sound if event.email], now)
     return outcomes
@@ -279,26 +283,23 @@ def _store(
     rows: list[tuple[object, ...]] = []
     counted: list[ActivityRow] = []
     for number, event in zip(store.new_ids(db, len(events)), events, strict=True):
-        identity, giver = known[event.actor], known.get(event.by)
-        kind, account = str(event.kind), identity.account_id
-        by = None if giver is None else giver.account_id
-        by_actor = None if not event.by or (giver is not None and giver.is_buried) else event.by
-        title = _short(event.title)
+        identity, giver, by_actor = known[event.actor], None, None
+        if event.by:
+            giver = known.get(event.by)
+            by_actor = None if giver is not None and giver.is_buried else event.by
+        kind, title = str(event.kind), _short(event.title)
         about = event.object or title if kind in NAMED else event.object
         row = ActivityRow(
-            number, event.external_id, account, by, kind, event.occurred_at, about, title, event.url,
-            kind not in UNLISTED,
-        )
-        rows.append((
-            number, source.id, row.external_id, identity.id, account, kind, row.at, about, title, row.url, by_actor, by,
-            row.listed,
-        ))  # fmt: skip
+            number, event.external_id, identity.account_id, None if giver is None else giver.account_id, kind,
+            event.occurred_at, about, title, event.url, kind not in UNLISTED,
+        )  # fmt: skip
         counted.append(row)
+        rows.append((*row, source.id, identity.id, by_actor))
     store.save_events(db, rows)
     if rows:
         source_tokens.note_arrival(db, source.id, len(rows), now)
     count(ctx, source, counted, 1)
-    kudos = [e.external_id for e in counted if e.kind == ActivityKind.KUDOS and e.account_id is not None]
+    kudos = [e.external_id for e in counted if e.kind == _KUDOS and e.account_id is not None]
     store.save_kudos(db, source.id, kudos)
 
 

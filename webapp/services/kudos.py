@@ -193,9 +193,6 @@ def _record(
     event = ActivityRow(
         number, secrets.token_hex(16), receiver_id, giver_id, ActivityKind.KUDOS.value, now, "", "", "", False
     )
-    ingest.save_events(db, [(
-        number, source.id, event.external_id, known[actor].id, receiver_id, event.kind, now, "", "", "", None, giver_id,
-        False,
-    )])  # fmt: skip
+    ingest.save_events(db, [(*event, source.id, known[actor].id, None)])
     count(ctx, source, [event], 1)
     store.add(db, event, source.id, message, category)

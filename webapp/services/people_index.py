@@ -211,12 +211,15 @@ def hold(ctx: Context, account_ids: Iterable[int]) -> None:
     store.lock_rows(ctx.db, sorted(set(account_ids)))
 
 
-def touch(ctx: Context, days: Iterable[tuple[int, int]]) -> None:
-    """Activity of (account, day) was recorded where none was before or later: move the last active day on."""
-    latest: dict[int, int] = {}
-    for account_id, day in days:
-        latest[account_id] = max(day, latest.get(account_id, 0))
-    store.touch_days(ctx.db, sorted(latest.items()))
+def touch(ctx: Context, days: Mapping[int, int], own: Mapping[int, Own]) -> None:
+    """Activity of account -> day was recorded: move the last active day on where that is later. What an account in a
+    group did may stand in the row of its primary."""
+    store.touch_days(ctx.db, [
+        (day, account_id)
+        for account_id, day in sorted(days.items())
+        for has in (own[account_id],)
+        if has.grouped or (has.active_day is not None and has.active_day < day)
+    ])
 
 
 def rescore(ctx: Context, moved: Mapping[int, Own]) -> None:
@@ -230,7 +233,7 @@ def rescore(ctx: Context, moved: Mapping[int, Own]) -> None:
     places = list(zip(_helpful(ctx, list(groups.values())), groups, strict=True)) if groups else []
     alone = {account_id: own for account_id, own in moved.items() if not own.grouped}
     if ctx.manager.tables.metrics:      # plugins derive further ones
-        totals = ((account_id, dict(zip(_METRICS, own, strict=False))) for account_id, own in alone.items())
+        totals = ((account_id, {name: getattr(own, name) for name in _METRICS}) for account_id, own in alone.items())
         places += [(_place(ctx, amounts), account_id) for account_id, amounts in totals]
     else:       # as `_place` does, quick enough for each account of a batch of events
         worth = [ctx.manager.points.get(metric, 0) for metric in _METRICS]

@@ -33,16 +33,16 @@ def repair(ctx: Context) -> int:
     with ctx.db.transaction():
         store.lock_sources(ctx.db)
         wrong = len(filing.find_wrong(ctx.db))
+        tables = _tables(ctx)
         if wrong:
             filing.file_anew(ctx.db)
         moved: set[int] = set()
-        for table, (kept, right) in _tables(ctx).items():
+        for table, (kept, right) in tables.items():
             changed = [key for key in kept.keys() | right.keys() if kept.get(key) != right.get(key)]
-            rows = {key: right.get(key) for key in changed}
-            if table == "activity_year":
-                store.set_days(ctx.db, rows)
+            if table == "activity_year":        # all of them: what waited may just have been filed
+                store.set_days(ctx.db, {key: right.get(key) for key in kept.keys() | right.keys()})
             else:
-                store.set_rows(ctx.db, table, rows)
+                store.set_rows(ctx.db, table, {key: right.get(key) for key in changed})
             moved |= {key[0] for key in changed}       # every table's key starts with the account
             wrong += len(changed)
         people_index.refresh(ctx, sorted(moved))

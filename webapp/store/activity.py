@@ -35,12 +35,14 @@ DayPart = tuple[int, Sequence[int]]
 
 @lru_cache(maxsize=512)
 def _days_sql(dialect: str, count: int, without: int) -> str:
-    some = marks(count)
-    sql = f"SELECT year, days FROM activity_year WHERE account_id IN ({some}) AND year >= ? AND year <= ?"
+    some, but = marks(count), f" AND v.kind NOT IN ({marks(without)})" if without else ""
+    sql = (
+        f"SELECT 0, year, days FROM activity_year WHERE account_id IN ({some}) AND year >= ? AND year <= ?"
+        f" UNION ALL SELECT 1, w.day, w.area FROM ({filing.waiting_days(dialect, f'a.id IN ({some}){but}')}) w"
+    )
     if without:     # the days count every kind: those of hidden sections are taken off again
         sql += (
-            f" UNION ALL SELECT -1 - e.at / {DAY}, s.area FROM {filing.entries(dialect)} e"
-            " JOIN source s ON s.id = e.source_id"
+            f" UNION ALL SELECT -1, e.at / {DAY}, s.area FROM filed e JOIN source s ON s.id = e.source_id"
             f" WHERE e.account_id IN ({some}) AND e.kind IN ({marks(without)}) AND e.listed AND e.at >= ? AND e.at < ?"
         )
     return sql
@@ -54,18 +56,18 @@ def load_days(
     A day may stand in several parts; their sum counts. One statement.
     """
     ids = filled(ids)
-    params: tuple[object, ...] = (*ids, year_of(first), year_of(last))
+    params: tuple[object, ...] = (*ids, year_of(first), year_of(last), *ids, *without)
     if without:
         params += (*ids, *without, first * DAY, (last + 1) * DAY)
     parts: list[DayPart] = []
-    fewer: list[int] = []
-    for year, text in db.rows(_days_sql(db.dialect, len(ids), len(without)), params):
-        if year >= 0:
-            parts.append((start_of(year), _decode(text)[0]))
+    single: list[int] = []
+    for sign, day, text in db.rows(_days_sql(db.dialect, len(ids), len(without)), params):
+        if sign:
+            single += (day, area_number(text), sign)
         else:
-            fewer += (-1 - year, area_number(text), -1)
-    if fewer:
-        parts.append((0, fewer))
+            parts.append((start_of(day), _decode(text)[0]))
+    if single:
+        parts.append((0, single))
     return parts
 
 

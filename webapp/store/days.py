@@ -1,8 +1,9 @@
 """The days of the heatmap: listed activity per account, one packed row for each calendar year (UTC). No event is read.
 
 A row's text is a JSON list of numbers, three for each day and area with anything in it, in that order: day of the year
-(0 is 1 January), area (its place in AREAS), how many. A page reads two short rows of an account instead of hundreds;
-written it is in the transaction of the events (`add_days`), and `vitrine doctor` counts it again.
+(0 is 1 January), area (its place in AREAS), how many. A page reads two short rows of an account instead of hundreds,
+and the few events that wait to be filed: when they are (filing.py), their days are added. `vitrine doctor` counts
+them again.
 """
 
 from __future__ import annotations
@@ -55,45 +56,32 @@ def pack(counts: Mapping[tuple[int, int], int]) -> str:
     )
 
 
-def add_days(db: Database, deltas: Mapping[tuple[int, int, str], int]) -> list[tuple[int, int]]:
-    """Add to (account, day, area); a day at zero goes. Only under a lock on the accounts: rows are read and written.
-
-    Returns (account, day) where a year's last day with anything in it is a later one now, or its first.
-    """
+def add_days(db: Database, area: str, deltas: Mapping[tuple[int, int], int]) -> None:
+    """Add to (account, day) in an area; a day at zero goes. Only under a lock on the accounts: rows are read and
+    written."""
+    number = area_number(area)
     years: dict[int, dict[int, dict[tuple[int, int], int]]] = {}
-    placed: dict[tuple[int, str], tuple[dict[int, dict[tuple[int, int], int]], tuple[int, int]]] = {}
-    for (account, day, area), n in deltas.items():
-        if (place := placed.get((day, area))) is None:
-            year = year_of(day)
-            place = years.setdefault(year, {}), (day - start_of(year), area_number(area))
-            placed[day, area] = place
-        accounts, key = place
-        if (own := accounts.get(account)) is None:
-            accounts[account] = {key: n}
-        else:
-            own[key] = own.get(key, 0) + n
-    moved: list[tuple[int, int]] = []
+    for (account, day), n in deltas.items():
+        year = year_of(day)
+        own = years.setdefault(year, {}).setdefault(account, {})
+        own[day - start_of(year), number] = n
     for year, accounts in sorted(years.items()):
-        known: dict[int, tuple[int, str]] = {}
+        known: dict[int, str] = {}
         for some, ids in padded(sorted(accounts)):
-            sql = f"SELECT account_id, last_day, days FROM activity_year WHERE year = ? AND account_id IN ({some})"
-            for account, last, text in db.rows(sql, (year, *ids)):
-                known[account] = last, text
-        moved += _save(db, year, known, accounts)
-    return moved
+            sql = f"SELECT account_id, days FROM activity_year WHERE year = ? AND account_id IN ({some})"
+            known.update(db.rows(sql, (year, *ids)))
+        _save(db, year, known, accounts)
 
 
 def _save(
-    db: Database, year: int, known: Mapping[int, tuple[int, str]], accounts: Mapping[int, Mapping[tuple[int, int], int]]
-) -> list[tuple[int, int]]:
-    start, kept, gone, moved = start_of(year), [], [], []
+    db: Database, year: int, known: Mapping[int, str], accounts: Mapping[int, Mapping[tuple[int, int], int]]
+) -> None:
+    start, kept, gone = start_of(year), [], []
     for account, more in sorted(accounts.items()):
-        before, old = known.get(account, (-1, None))
+        old = known.get(account)
         last, text = _appended(old, more) or _added(old, more)
         if text:
             kept.append((account, year, start + last, text))
-            if start + last > before:
-                moved.append((account, start + last))
         else:
             gone.append((account, year))
     db.executemany(
@@ -102,7 +90,6 @@ def _save(
         kept,
     )
     db.executemany("DELETE FROM activity_year WHERE account_id = ? AND year = ?", gone)
-    return moved
 
 
 def _appended(text: str | None, more: Mapping[tuple[int, int], int]) -> tuple[int, str] | None:
@@ -143,7 +130,7 @@ def _added(text: str | None, more: Mapping[tuple[int, int], int]) -> tuple[int, 
 
 
 def load_all(db: Database, account_id: int | None = None) -> Days:
-    """Every day of one account, or of everybody. No page reads this."""
+    """Every counted day of one account, or of everybody: of what is filed (all of it: filing.load_days)."""
     where, params = ("", ()) if account_id is None else (" WHERE account_id = ?", (account_id,))
     return {
         (account, day, area): n

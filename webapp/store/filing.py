@@ -1,9 +1,11 @@
-"""Which events are an account's, in the order of time: the log's order by account. The events themselves: ingest.py.
+"""Which events are an account's, in the order of time: the log's order by account, and with it its days (days.py). The
+events themselves: ingest.py.
 
 An index on the log would be written at a place of its own for every event: of the pages that a batch for as many
 members writes, nine of ten would be the leaves of such indexes (G9). So an event is first noted in its account's row
-(`account.unfiled`), which is written for the counters anyway, and some dozens of an account are filed at once. Whoever
-reads by account reads both: `entries`, or `filed` and `unfiled` where only the first few rows in order are wanted.
+(`account.unfiled`), which is written for the counters anyway, and some dozens of an account are filed at once, and
+their days counted. Whoever reads by account reads both: `entries`, or `filed` and `unfiled` where only the first few
+rows in order are wanted; and the rows of `activity_year` with the days of what waits.
 All writes expect to run inside one transaction.
 """
 
@@ -13,8 +15,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from webapp.store.database import Database
+from webapp.store.days import Days, add_days, load_all
 from webapp.store.lists import padded
 
+DAY = 86_400
 #: From so many characters on the noted events of an account are filed: some thirty.
 FULL = 240
 
@@ -55,7 +59,8 @@ def noted(event_id: int) -> str:
 
 
 def file_all(db: Database, account_ids: Iterable[int]) -> None:
-    """File every event of these accounts that waits."""
+    """File every event of these accounts that waits, and count its days. Only under a lock on the accounts, or with
+    the lock that it takes on those where any waits."""
     ids = sorted(set(account_ids))
     lock = "" if db.dialect == "sqlite" else " ORDER BY id FOR NO KEY UPDATE"
     for some, values in padded(ids) if ids else ():
@@ -64,9 +69,37 @@ def file_all(db: Database, account_ids: Iterable[int]) -> None:
         rows: list[tuple[Any, ...]] = []
         for these, numbers in padded(events) if events else ():
             rows += db.rows(f"SELECT {_OF_LOG} FROM activity WHERE id IN ({these})", numbers)
+        _count_days(db, rows)
         # In order, and from here: SQLite takes a third less for it than for an INSERT of a SELECT of the same rows.
         db.executemany(f"INSERT INTO filed({_COLUMNS}) VALUES (?,?,?,?,?,?)", sorted(rows))
         db.executemany("UPDATE account SET unfiled = '' WHERE id = ?", [(account_id,) for account_id, _ in waiting])
+
+
+def _count_days(db: Database, rows: Iterable[tuple[Any, ...]]) -> None:
+    days: dict[int, dict[tuple[int, int], int]] = {}
+    for account_id, at, _, _, source_id, listed in rows:
+        if listed:
+            own, key = days.setdefault(source_id, {}), (account_id, at // DAY)
+            own[key] = own.get(key, 0) + 1
+    if days:
+        areas = dict(db.rows("SELECT id, area FROM source"))
+        for source_id, own in sorted(days.items()):
+            add_days(db, areas[source_id], own)
+
+
+def waiting_days(dialect: str, where: str) -> str:
+    """A SELECT of (account, day since 1970, area) of the listed events `v` that wait: each is one more of its day."""
+    columns = f"a.id AS account_id, v.at / {DAY} AS day, (SELECT s.area FROM source s WHERE s.id = v.source_id) AS area"
+    return unfiled(dialect, columns, f"{where} AND v.listed")
+
+
+def load_days(db: Database, account_id: int | None = None) -> Days:
+    """Every day of one account, or of everybody, filed or not. No page reads this."""
+    where, params = ("TRUE", ()) if account_id is None else ("a.id = ?", (account_id,))
+    found = load_all(db, account_id)
+    for key in db.rows(waiting_days(db.dialect, where), params):
+        found[key] = found.get(key, 0) + 1
+    return found
 
 
 def take_out(db: Database, events: Sequence[tuple[int, int, int]]) -> None:
@@ -75,13 +108,26 @@ def take_out(db: Database, events: Sequence[tuple[int, int, int]]) -> None:
     db.executemany("DELETE FROM filed WHERE account_id = ? AND at = ? AND activity_id = ?", events)
 
 
-def load_nth(db: Database, account_id: int, kind: str, n: int) -> int | None:
-    """When the n-th event of a kind happened, in the order of time. Only what is filed counts: see `file_all`."""
-    row = db.row(
-        "SELECT at FROM filed WHERE account_id = ? AND kind = ? ORDER BY at, activity_id LIMIT 1 OFFSET ?",
-        (account_id, kind, n - 1),
+def load_waiting(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, str], list[int]]:
+    """{(account, kind): the times of the events that wait, ascending}."""
+    found: dict[tuple[int, str], list[int]] = {}
+    for some, values in padded(account_ids):
+        sql = unfiled(db.dialect, "a.id, v.kind, v.at", f"a.id IN ({some})")
+        for account_id, kind, at in sorted(db.rows(sql, values)):
+            found.setdefault((account_id, kind), []).append(at)
+    return found
+
+
+def load_nth(db: Database, account_id: int, kind: str, n: int, waiting: Sequence[int]) -> int | None:
+    """When the n-th event of a kind happened, in the order of time. `waiting`: of `load_waiting`."""
+    # As many filed ones as are left out here come before it, whenever those that wait happened.
+    first = max(0, n - 1 - len(waiting))
+    filed = db.rows(
+        "SELECT at FROM filed WHERE account_id = ? AND kind = ? ORDER BY at, activity_id LIMIT ? OFFSET ?",
+        (account_id, kind, n - first, first),
     )
-    return None if row is None else int(row[0])
+    near = sorted([*(row[0] for row in filed), *waiting])
+    return near[n - 1 - first] if len(near) >= n - first else None
 
 
 def load_behind(
@@ -105,7 +151,7 @@ def find_wrong(db: Database) -> list[tuple[int, int]]:
 
 
 def file_anew(db: Database) -> None:
-    """File the whole log again."""
+    """File the whole log again. The days of what waited are then to be counted."""
     db.execute("DELETE FROM filed")
     db.execute("UPDATE account SET unfiled = '' WHERE unfiled <> ''")
     db.execute(f"INSERT INTO filed({_COLUMNS}) {_FROM_LOG} ORDER BY account_id, at, id")

@@ -123,12 +123,10 @@ def new_ids(db: Database, n: int) -> Sequence[int]:
 
 
 def save_events(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert new events: (id, source_id, external_id, identity_id, account_id, kind, at, object, title, url, by_actor,
-    by_account_id, listed). They are an account's once they are counted (`add_counters`)."""
+    """Insert new events: an ActivityRow, with (source_id, identity_id, by_actor) behind it. They are an account's once
+    they are counted (`add_counters`)."""
     db.executemany(
-        "INSERT INTO activity(id, source_id, external_id, identity_id, account_id, kind, at, object, title, url,"
-        " by_actor, by_account_id, listed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        rows,
+        f"INSERT INTO activity({_ROW}, source_id, identity_id, by_actor) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows
     )
 
 
@@ -263,8 +261,8 @@ _ADD_MANY = (
 
 
 class Own(NamedTuple):
-    """What an account has by itself: its counters, its courses, whether it is in a link group and whether its events
-    are to be filed.
+    """What an account has by itself: its counters, its courses, whether it is in a link group, whether its events are
+    to be filed, and its last active day in the directory, the earliest where audiences see several (None: none does).
 
     The fields before `grouped` are named as the metrics they are the totals of, where it is in none.
     """
@@ -278,13 +276,14 @@ class Own(NamedTuple):
     courses_completed: int
     grouped: bool
     is_full: bool
+    active_day: int | None
 
 
 _OWN = (
-    f"SELECT a.id, {', '.join(f'a.{name}' for name in COUNTERS)},"
+    f"SELECT {', '.join(f'a.{name}' for name in COUNTERS)},"
     " (SELECT COUNT(*) FROM held h WHERE h.account_id = a.id AND h.kind = 'course'),"
     " a.primary_id IS NOT NULL OR EXISTS (SELECT 1 FROM account s WHERE s.primary_id = a.id),"
-    f" length(a.unfiled) > {filing.FULL}"
+    f" length(a.unfiled) > {filing.FULL}, (SELECT MIN(p.active_day) FROM people p WHERE p.profile_id = a.id), a.id"
     " FROM account a WHERE a.id IN ({})"
 )
 
@@ -292,7 +291,7 @@ _OWN = (
 def load_own(db: Database, account_ids: Sequence[int]) -> dict[int, Own]:
     """What these accounts have by themselves; one that is in no link group has nothing beside it."""
     return {
-        row[0]: Own._make(row[1:])
+        row[-1]: Own._make(row[:-1])
         for some, values in padded(account_ids) for row in db.rows(_OWN.format(some), values)
     }
 

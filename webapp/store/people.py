@@ -82,11 +82,11 @@ def replace_entries(db: Database, profile_ids: Sequence[int], entries: Sequence[
 
 
 def touch_days(db: Database, days: Iterable[tuple[int, int]]) -> None:
-    """Move the last day of (account, day) on, where that profile's activity is shown. Inside a transaction."""
+    """Move the last day of (day, account) on, where that profile's activity is shown. Inside a transaction."""
     db.executemany(
         "UPDATE people SET active_day = ? WHERE active_day < ? AND profile_id ="
         " (SELECT CASE WHEN a.silent THEN a.id ELSE COALESCE(a.primary_id, a.id) END FROM account a WHERE a.id = ?)",
-        [(day, day, account_id) for account_id, day in days],
+        [(day, day, account_id) for day, account_id in days],
     )
 
 

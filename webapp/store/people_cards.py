@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from webapp.store.database import Database
+from webapp.store.filing import waiting_days
 from webapp.store.lists import flat, padded, parts, with_values
 from webapp.store.profiles import MEMBER_COLUMNS, SINCE, Group, Member
 from webapp.store.totals import COUNTERS
@@ -98,9 +99,11 @@ def load_last_days(db: Database, groups: Sequence[Sequence[int]]) -> dict[int, i
     # IN lists, not a join: for that SQLite reads the whole table to build a Bloom filter.
     last: dict[int, int] = {}
     for some, ids in padded([account_id for group in groups for account_id in group]):
+        waiting = waiting_days(db.dialect, f"a.id IN ({some})")
         last |= db.rows(
-            f"SELECT account_id, MAX(last_day) FROM activity_year WHERE account_id IN ({some}) GROUP BY account_id",
-            ids,
+            "SELECT account_id, MAX(day) FROM (SELECT account_id, last_day AS day FROM activity_year"
+            f" WHERE account_id IN ({some}) UNION ALL SELECT account_id, day FROM ({waiting}) w) d GROUP BY account_id",
+            ids * 2,
         )
     days = {n: max((last.get(account_id, 0) for account_id in group), default=0) for n, group in enumerate(groups)}
     return {n: day for n, day in days.items() if day}

@@ -7,6 +7,7 @@ is looked for, then sorted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -150,24 +151,55 @@ def _half(
     if len(rows) >= limit:
         return found(rows)
     behind = after if after != order.start else ()
+    late: Place = ()
+    asked: tuple[Any, ...]
     if needles:
         source, rest = "words", (*behind, *bounds, *active)
         if db.dialect == "sqlite":
-            asked: Place = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
+            asked = (" AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles),)
         else:
-            asked = tuple(f"%{_literal(needle)}%" for needle in needles)
+            likes = tuple(f"%{_literal(needle)}%" for needle in needles)
+            asked = likes
+            if grams := _grams(db, needles):
+                source, asked, late = "grams", (grams,), likes
     elif since is not None:
         source, asked, rest = "active", (since,), (*behind, *bounds)
     else:
         source, asked, rest = "prefix", bounds, behind
-    if without:
-        most = limit + SLACK
+    if without or late:
+        most = limit + (SLACK if without else limit)
         sql = _seek_sql(shape, audience, source, bool(behind), True)
-        rows = db.rows(sql, (*asked, *rest, most, *without, limit))
+        rows = db.rows(sql, (*asked, *rest, most, *late, *without, limit))
         if len(rows) >= limit or (rows and rows[0][width] < most):
             return found(rows)
     sql = _seek_sql(shape, audience, source, bool(behind), False)
-    return found(db.rows(sql, (*asked, *rest, *without, limit)))
+    return found(db.rows(sql, (*asked, *late, *rest, *without, limit)))
+
+
+def _grams(db: Database, needles: Sequence[str]) -> list[str]:
+    """Trigrams, as PostgreSQL's `show_trgm` has them, that stand in every text which holds all the needles.
+
+    Of a needle's letters from other scripts only the server can say what its locale takes for a letter, and what their
+    trigrams are called: it is asked for each three of them, less what only the ends of such a word have.
+    """
+    found: set[str] = set()
+    others: set[str] = set()
+    for needle in needles:
+        for word in _WORD.finditer(needle):
+            text = word[0]
+            if text.isascii():      # what stands before and behind it in the needle ends the word in any locale
+                text = "  " * (word.start() > 0) + text + " " * (word.end() < len(needle))
+            (found if text.isascii() else others).update(text[i : i + 3] for i in range(len(text) - 2))
+    if others:
+        found.update(row[0] for row in db.rows(_OTHER_GRAMS, (sorted(others),)))
+    return sorted(found)
+
+
+_WORD = re.compile(r"[a-z0-9\u0080-\U0010ffff]+", re.IGNORECASE)
+_OTHER_GRAMS = (
+    "SELECT g FROM unnest(CAST(? AS TEXT[])) w CROSS JOIN unnest(show_trgm(w)) g"
+    " WHERE g <> ALL (show_trgm(left(w, 2)) || show_trgm(right(w, 2)))"
+)
 
 
 def _literal(needle: str) -> str:
@@ -228,18 +260,24 @@ def _count_sql(shape: _Shape) -> str:
 @lru_cache(maxsize=512)
 def _seek_sql(shape: _Shape, audience: int, source: str, behind: bool, slack: bool) -> str:
     """Rows by the index of what is looked for, then sorted; `behind`: after a place; `slack`: the organizations are
-    asked of the first only.
+    asked of the first only, as is whether the words are there where only their trigrams were looked for: to look into
+    every text would cost as much again as finding them.
 
     The audience stands in the text: PostgreSQL then knows how few an organization's rows are, whatever is prepared, and
     that one of its two indexes of words will do.
     """
     order, is_sqlite = shape.order, shape.dialect == "sqlite"
+    likes = " AND ".join(["p.words LIKE ?"] * shape.needles)
     hit = {
-        "words": "w.people_words MATCH ?" if is_sqlite else " AND ".join(["p.words LIKE ?"] * shape.needles),
+        "words": "w.people_words MATCH ?" if is_sqlite else likes,
+        "grams": "show_trgm(p.words) @> CAST(? AS TEXT[])",
         "active": "w.active_day >= ?" if is_sqlite else "p.active_day >= ?",
         "prefix": _RANGE.replace("p.", "w.") if is_sqlite else _RANGE,
     }[source]
+    late = source == "grams"
     where = f"{hit} AND p.audience = {audience:d}"
+    if late and not slack:
+        where += f" AND {likes}"
     if behind:
         where += f" AND {order.placed('p.')}"
     if shape.ranged and source != "prefix":
@@ -266,7 +304,10 @@ def _seek_sql(shape: _Shape, audience: int, source: str, behind: bool, slack: bo
     many = ""
     if slack:
         tables = f"(SELECT {shown} FROM {tables} ORDER BY {order.ordered('p.')} LIMIT ?) p"
-        tables = f"(SELECT p.*, count(*) OVER () AS many FROM {tables}) p WHERE TRUE{_is_elsewhere(shape.without)}"
+        tables = f"(SELECT p.*, count(*) OVER () AS many FROM {tables}) p"
+        if late:
+            tables += " JOIN people t ON t.id = p.id"
+        tables += f" WHERE {likes.replace('p.', 't.') if late else 'TRUE'}{_is_elsewhere(shape.without)}"
         many = ", p.many"
     sql = f"SELECT {shown}{many} FROM {tables} ORDER BY {order.ordered('p.')} LIMIT ?"
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webapp.store import days
+from webapp.store import days, filing
 from webapp.store.database import Database, marks
 from webapp.store.ingest import COUNTERS, lock_accounts
 
@@ -51,8 +51,8 @@ def load_held(db: Database) -> Table:
 
 
 def load_days(db: Database) -> Table:
-    """{(account, day, area): (n,)}."""
-    return {key: (n,) for key, n in days.load_all(db).items()}
+    """{(account, day, area): (n,)}, filed or not."""
+    return {key: (n,) for key, n in filing.load_days(db).items()}
 
 
 def load_crossings(db: Database) -> Table:
@@ -121,11 +121,16 @@ def nth_events(db: Database, kind: str, ladder: Sequence[int]) -> list[tuple[Any
 
 
 def set_days(db: Database, rows: Mapping[tuple[Any, ...], tuple[Any, ...] | None]) -> None:
-    """Set days, keyed as by `load_days`, to the given values, None deleting them."""
+    """Set days, keyed as by `load_days`, to the given values, with what waits; None deletes them."""
     lock_accounts(db, {key[0] for key in rows})
-    kept = days.load_all(db)
-    right = {key: value[0] if value else 0 for key, value in rows.items()}
-    days.add_days(db, {(a, day, area): n - kept.get((a, day, area), 0) for (a, day, area), n in right.items()})
+    kept = filing.load_days(db)
+    deltas: dict[str, dict[tuple[int, int], int]] = {}
+    for (account, day, area), value in rows.items():
+        more = (value[0] if value else 0) - kept.get((account, day, area), 0)
+        if more:
+            deltas.setdefault(area, {})[account, day] = more
+    for area, some in deltas.items():
+        days.add_days(db, area, some)
 
 
 def set_rows(db: Database, table: str, rows: Mapping[tuple[Any, ...], tuple[Any, ...] | None]) -> None:
