@@ -182,7 +182,7 @@ def _cross(
     accounts = sorted({account for account, _ in earliest} | courses)
     if not accounts:
         return
-    waiting = filing.load_waiting(db, accounts)
+    waiting = filing.load_unfiled(db, accounts)
     crossings = store.load_crossings(db, accounts)
     found: list[tuple[int, str, int, int]] = []
     gone: list[tuple[int, str, int]] = []

@@ -108,7 +108,7 @@ def take_out(db: Database, events: Sequence[tuple[int, int, int]]) -> None:
     db.executemany("DELETE FROM filed WHERE account_id = ? AND at = ? AND activity_id = ?", events)
 
 
-def load_waiting(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, str], list[int]]:
+def load_unfiled(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, str], list[int]]:
     """{(account, kind): the times of the events that wait, ascending}."""
     found: dict[tuple[int, str], list[int]] = {}
     for some, values in padded(account_ids):
@@ -119,7 +119,7 @@ def load_waiting(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, st
 
 
 def load_nth(db: Database, account_id: int, kind: str, n: int, waiting: Sequence[int]) -> int | None:
-    """When the n-th event of a kind happened, in the order of time. `waiting`: of `load_waiting`."""
+    """When the n-th event of a kind happened, in the order of time. `waiting`: of `load_unfiled`."""
     # As many filed ones as are left out here come before it, whenever those that wait happened.
     first = max(0, n - 1 - len(waiting))
     filed = db.rows(
