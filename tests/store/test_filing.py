@@ -61,7 +61,8 @@ def filed(db: Database, account_id: int = 1) -> int:
 def days_read(db: Database, ids: Sequence[int], without: Sequence[str]) -> dict[tuple[int, int], int]:
     """{(day, area number): listed activities} as the heatmap sums them up."""
     counts = Counter[tuple[int, int]]()
-    for start, numbers in activity.load_days(db, ids, NOW // 86_400 - 40, NOW // 86_400, without):
+    _, waits = activity.load_recent(db, ids, 3, without)
+    for start, numbers in [waits, *activity.load_days(db, ids, NOW // 86_400 - 40, NOW // 86_400, without)]:
         for day, area, n in zip(*[iter(numbers)] * 3, strict=True):
             counts[start + day, area] += n
     return {place: n for place, n in counts.items() if n}
@@ -74,6 +75,7 @@ def everything_read(db: Database) -> list[object]:
     for ids in ((1,), (2,), (1, 2)):
         for asked in ({}, {"kind": "answer"}, {"source": "school"}, {"without": ("comment",)}, {"after": (NOW - 5, 9)}):
             found.append(activity.load_rows(db, ids, 7, **asked))  # type: ignore[arg-type]
+        found.append(activity.load_recent(db, ids, 3, ("comment",))[0])
         found += [activity.load_sources(db, ids), activity.load_sources(db, ids, ("answer", "comment"))]
         found.append(activity.load_kinds(db, ids, kinds))
         found += [days_read(db, ids, ()), days_read(db, ids, ("comment",)), days_read(db, ids, ("answer", "comment"))]

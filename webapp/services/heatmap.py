@@ -33,7 +33,7 @@ def first_day(now: int) -> int:
 
 
 def heatmap(parts: Iterable[tuple[int, Sequence[int]]], now: int) -> HeatmapView | None:
-    """53 weeks ending with today from parts as of store.activity.load_days; None where nothing happened in them."""
+    """53 weeks ending with today from parts as store.activity reads them; None where nothing happened in them."""
     today = now // DAY
     first, iso, months, month_of = _calendar(today)
     last = today - first

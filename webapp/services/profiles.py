@@ -76,10 +76,10 @@ def view_opened(opened: OpenProfile) -> ProfileView:
         every = None if len(kinds) == len(held.SECTION_OF) else kinds
         found = totals_store.load_held(db, shown_ids if kinds else NOBODY, every, untold)
         days = activity_store.load_days(db, active_ids, first, last, without)
-        rows = activity_store.load_rows(db, active_ids, RECENT, without=without)
+        rows, waiting = activity_store.load_recent(db, active_ids, RECENT, without)
         notes = opened.notes()
 
-    items, map_, recent = held.unions(found), heatmap.heatmap(days, now), row_views(rows)
+    items, map_, recent = held.unions(found), heatmap.heatmap([*days, waiting], now), row_views(rows)
     handle = opened.face.handle
     amounts = totals.totals_of(sums, manager)
     shelves = totals.shelves(manager, metrics, amounts, crossed)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from webapp.store import filing
 from webapp.store.database import Database, marks
@@ -34,15 +34,12 @@ DayPart = tuple[int, Sequence[int]]
 
 
 @lru_cache(maxsize=512)
-def _days_sql(dialect: str, count: int, without: int) -> str:
-    some, but = marks(count), f" AND v.kind NOT IN ({marks(without)})" if without else ""
-    sql = (
-        f"SELECT 0, year, days FROM activity_year WHERE account_id IN ({some}) AND year >= ? AND year <= ?"
-        f" UNION ALL SELECT 1, w.day, w.area FROM ({filing.waiting_days(dialect, f'a.id IN ({some}){but}')}) w"
-    )
+def _days_sql(count: int, without: int) -> str:
+    some = marks(count)
+    sql = f"SELECT year, days FROM activity_year WHERE account_id IN ({some}) AND year >= ? AND year <= ?"
     if without:     # the days count every kind: those of hidden sections are taken off again
         sql += (
-            f" UNION ALL SELECT -1, e.at / {DAY}, s.area FROM filed e JOIN source s ON s.id = e.source_id"
+            f" UNION ALL SELECT -1 - e.at / {DAY}, s.area FROM filed e JOIN source s ON s.id = e.source_id"
             f" WHERE e.account_id IN ({some}) AND e.kind IN ({marks(without)}) AND e.listed AND e.at >= ? AND e.at < ?"
         )
     return sql
@@ -51,23 +48,24 @@ def _days_sql(dialect: str, count: int, without: int) -> str:
 def load_days(
     db: Database, ids: Sequence[int], first: int, last: int, without: Sequence[str] = ()
 ) -> list[DayPart]:
-    """Listed activities that are not of the kinds `without`, of at least the days from `first` to `last` (since 1970).
+    """Listed activities that are not of the kinds `without`, of at least the days from `first` to `last` (since 1970),
+    but for those that wait to be filed: `load_recent` has them.
 
     A day may stand in several parts; their sum counts. One statement.
     """
     ids = filled(ids)
-    params: tuple[object, ...] = (*ids, year_of(first), year_of(last), *ids, *without)
+    params: tuple[object, ...] = (*ids, year_of(first), year_of(last))
     if without:
         params += (*ids, *without, first * DAY, (last + 1) * DAY)
     parts: list[DayPart] = []
-    single: list[int] = []
-    for sign, day, text in db.rows(_days_sql(db.dialect, len(ids), len(without)), params):
-        if sign:
-            single += (day, area_number(text), sign)
+    fewer: list[int] = []
+    for year, text in db.rows(_days_sql(len(ids), len(without)), params):
+        if year >= 0:
+            parts.append((start_of(year), _decode(text)[0]))
         else:
-            parts.append((start_of(day), _decode(text)[0]))
-    if single:
-        parts.append((0, single))
+            fewer += (-1 - year, area_number(text), -1)
+    if fewer:
+        parts.append((0, fewer))
     return parts
 
 
@@ -87,9 +85,10 @@ def rows_sql(dialect: str, count: int, without: int, source: bool, kind: bool, a
     walked = filing.filed(columns, f"e.account_id = ? AND {where('e', 'activity_id')}")
     walked += " ORDER BY e.at DESC, e.activity_id DESC LIMIT ?"
     waiting = filing.unfiled(dialect, columns, f"a.id = ? AND {where('v', 'id')}")
-    each = " UNION ALL ".join([f"SELECT * FROM ({walked}) f UNION ALL SELECT * FROM ({waiting}) w"] * count)
+    both = f"SELECT f.*, 0 AS waits FROM ({walked}) f UNION ALL SELECT w.*, 1 FROM ({waiting}) w"
+    each = " UNION ALL ".join([both] * count)
     return (    # CROSS: SQLite must not begin with the sources, though they are few
-        "SELECT p.id, p.at, p.kind, p.title, p.url, s.label, s.area"
+        "SELECT p.id, p.at, p.kind, p.title, p.url, s.label, s.area, p.waits"
         f" FROM ({each}) p CROSS JOIN source s WHERE s.id = p.source_id"
     )
 
@@ -108,15 +107,33 @@ def load_rows(
 
     `after` is the (at, id) of the last row seen. One statement.
     """
+    return _rows(_find(db, ids, limit, without, source, kind, after), limit)
+
+
+def load_recent(db: Database, ids: Sequence[int], limit: int, without: Sequence[str]) -> tuple[list[Row], DayPart]:
+    """The first page as of `load_rows`, and the days of all that wait to be filed, which `load_days` lacks. One
+    statement."""
+    found = _find(db, ids, limit, without, None, None, None)
+    waiting = [number for row in found if row[7] for number in (row[1] // DAY, area_number(row[6]), 1)]
+    return _rows(found, limit), (0, waiting)
+
+
+def _find(
+    db: Database, ids: Sequence[int], limit: int, without: Sequence[str], source: str | None, kind: str | None,
+    after: tuple[int, int] | None,
+) -> list[tuple[Any, ...]]:
     asked = (*without, *(value for value in (source, kind) if value is not None), *(after or ()))
     params: list[object] = []
     ids = filled(ids)
     for account_id in ids:
         params += (account_id, *asked, limit, account_id, *asked)
     sql = rows_sql(db.dialect, len(ids), len(without), source is not None, kind is not None, after is not None)
-    rows = db.rows(sql, params)
-    rows.sort(key=_BY_TIME, reverse=True)   # quicker than around the statement: most rows come in order
-    return list(map(Row._make, rows[:limit]))
+    return db.rows(sql, params)
+
+
+def _rows(found: list[tuple[Any, ...]], limit: int) -> list[Row]:
+    found.sort(key=_BY_TIME, reverse=True)      # quicker than around the statement: most rows come in order
+    return [Row._make(row[:7]) for row in found[:limit]]
 
 
 _BY_TIME = itemgetter(1, 0)
