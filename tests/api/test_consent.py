@@ -365,7 +365,10 @@ def test_s84_an_app_whose_author_is_gone_is_said_to_be_of_no_use(app, ctx, sally
     give(ctx.db, questboard, sally)
     assert "Cannot be used now" not in member.client.get("/settings/apps").text
     ctx.db.execute(gone)
-    assert "Cannot be used now" in member.client.get("/settings/apps").text
+    page = member.client.get("/settings/apps").text
+    assert "Cannot be used now" in page
+    assert "Would see your record as Anyone does" in page
+    assert "Sees your record" not in page
 
 
 def test_d15_the_own_profile_as_a_connected_app_gets_it(app, ctx, sally, questboard):
