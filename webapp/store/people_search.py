@@ -301,16 +301,19 @@ def _seek_sql(shape: _Shape, audience: int, source: str, behind: bool, slack: bo
     else:
         # OFFSET 0 keeps the order's own index out of it, which would be walked for whom it places last.
         tables, join = f"(SELECT {shown} FROM people p WHERE {where} OFFSET 0) p", "JOIN"
-    many = ""
+    ordered = order.ordered("p.")
     if slack:
-        tables = f"(SELECT {shown} FROM {tables} ORDER BY {order.ordered('p.')} LIMIT ?) p"
-        tables = f"(SELECT p.*, count(*) OVER () AS many FROM {tables}) p"
-        if late:
-            tables += " JOIN people t ON t.id = p.id"
-        tables += f" WHERE {likes.replace('p.', 't.') if late else 'TRUE'}{_is_elsewhere(shape.without)}"
-        many = ", p.many"
-    sql = f"SELECT {shown}{many} FROM {tables} ORDER BY {order.ordered('p.')} LIMIT ?"
+        tables = f"(SELECT {shown} FROM {tables} ORDER BY {ordered} LIMIT ?) p"
+        tables = f"(SELECT p.*, count(*) OVER () AS many FROM {tables})"
+    if slack and late:
+        return (
+            f"SELECT {_columns(order)}, h.many FROM {tables} h JOIN people p ON p.id = h.id"
+            f" WHERE {likes}{_is_elsewhere(shape.without)} ORDER BY {ordered} LIMIT ?"
+        )
+    if slack:
+        tables += f" p WHERE TRUE{_is_elsewhere(shape.without)}"
+    many = ", {}.many" if slack else ""
+    sql = f"SELECT {shown}{many.format('p')} FROM {tables} ORDER BY {ordered} LIMIT ?"
     return (
-        f"SELECT {_columns(order)}{', h.many' if slack else ''} FROM ({sql}) h {join} people p ON p.id = h.id"
-        f" ORDER BY {order.ordered('p.')}"
+        f"SELECT {_columns(order)}{many.format('h')} FROM ({sql}) h {join} people p ON p.id = h.id ORDER BY {ordered}"
     )
