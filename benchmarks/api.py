@@ -7,7 +7,8 @@ Plain settings of SQLite (G9), for the same code, community, log and events, nam
 
 - the log's primary key is random (32 characters, as an object mapper keeps a UUID) instead of counting up;
 - the log itself has the indexes that it is read by: by account in the order of time, by account and kind. Every event
-  is written into them at once (ours is filed under its account some dozens at a time: webapp.store.filing);
+  is written into them, and its day counted, at once (ours is filed under its account some dozens at a time, and its
+  day counted with that: webapp.store.filing);
 - the log has one index more, on its people, as an object mapper makes for a foreign key;
 - SQLite's own pragmas: a rollback journal, synchronous=full, 2 MB of page cache, nothing mapped. A second line has the
   write-ahead log on that side too, with SQLite's own wal_autocheckpoint of 1,000 pages.
