@@ -72,7 +72,12 @@ class Crowd:
     def act(self, pick: random.Random, verb: str, now: int, address: str) -> None:
         ctx = self.ctx
         own, other = pick.sample(self.names, 2)
-        session = by.log_in(ctx, self.ids[own], now)
+        actor = self.ids[own]
+        if verb in ("unlink", "make_primary") and pick.random() < 0.8:      # a linked account may hardly do either
+            row = ctx.db.row("SELECT COALESCE(primary_id, id) FROM account WHERE id = ?", (actor,))
+            assert row is not None
+            actor = row[0]
+        session = by.log_in(ctx, actor, now)
         if verb in ("link", "rehearse"):
             email = ctx.db.row("SELECT email FROM account WHERE id = ?", (self.ids[other],))
             assert email is not None
