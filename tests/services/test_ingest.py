@@ -143,6 +143,17 @@ def test_pairs_are_kept_where_the_giver_is_known(ctx: Context) -> None:
     assert ctx.db.rows("SELECT * FROM pair_counter") == [(ann, ben, 1, 1)]
 
 
+def test_s69_a_step_of_a_former_ladder_stands_for_no_step_of_todays(ctx: Context) -> None:
+    """As many dates as milestones are not the dates of the milestones."""
+    ann = member(ctx, "ann")
+    record_events(ctx, FORUM, [event(str(n), "ann", at=1000 + n) for n in range(12)], NOW)
+    ctx.db.execute("UPDATE crossing SET value = 5 WHERE account_id = ? AND metric = 'answers' AND value = 10", (ann,))
+    record_events(ctx, FORUM, [event("more", "ann", at=3000)], NOW)
+    where = "account_id = ? AND metric = 'answers'"
+    dated = dict(ctx.db.rows(f"SELECT value, at FROM crossing WHERE {where}", (ann,)))
+    assert dated[10] == 1009
+
+
 def test_retracting_takes_back_exactly_what_the_event_brought(ctx: Context) -> None:
     ann = member(ctx, "ann")
     member(ctx, "ben")
