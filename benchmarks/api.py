@@ -1,7 +1,7 @@
 """The API: a user as JSON against the template floor (G4), and events in batches against one by one (G9).
 
 G9 on SQLite is asked of the whole service. Log and counters alone stand above it without a goal: they show what the
-settings and the form of the log give, where looking up, heatmap, milestones and the directory cost both sides alike.
+settings and the form of the log give, where looking up, milestones and the directory cost both sides alike.
 
 Plain settings of SQLite (G9), for the same code, community, log and events, named alike on both sides:
 
@@ -208,8 +208,8 @@ def _record(ctx: Context, times: int, size: int) -> float:
 
 
 def _log(ctx: Context, times: int) -> float:
-    """Events per second into the log with its counters, a transaction a batch: nobody looked up, no heatmap, no
-    milestone, no place in the directory."""
+    """Events per second into the log with its counters, a transaction a batch: nobody looked up, no milestone, no place
+    in the directory, and of the heatmap what ours counts as it files."""
     batches = [[(n, 1 + n % MEMBERS) for n in itertools.islice(_numbers, BATCH)] for _ in range(times)]
     db, one = ctx.db, (1, 0, 0, 0, 1, 0)
     with _as_made(ctx):

@@ -122,12 +122,12 @@ def load_nth(db: Database, account_id: int, kind: str, n: int, waiting: Sequence
     """When the n-th event of a kind happened, in the order of time. `waiting`: of `load_unfiled`."""
     # As many filed ones as are left out here come before it, whenever those that wait happened.
     first = max(0, n - 1 - len(waiting))
-    filed = db.rows(
+    near = db.rows(
         "SELECT at FROM filed WHERE account_id = ? AND kind = ? ORDER BY at, activity_id LIMIT ? OFFSET ?",
         (account_id, kind, n - first, first),
     )
-    near = sorted([*(row[0] for row in filed), *waiting])
-    return near[n - 1 - first] if len(near) >= n - first else None
+    times = sorted([*(row[0] for row in near), *waiting])
+    return times[n - 1 - first] if len(times) >= n - first else None
 
 
 def load_behind(
