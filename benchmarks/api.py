@@ -52,7 +52,8 @@ WHOLE = 62
 TOKEN = PREFIX + "b" * 43
 #: What the same community on PostgreSQL is made of.
 TABLES = (
-    "email_domain", "source", "account", "handle", "identity", "held", "activity", "filed", "activity_year", "crossing",
+    "email_domain", "source", "account", "counter", "handle", "identity", "held", "activity", "filed", "activity_year",
+    "crossing",
 )  # fmt: skip
 _numbers = itertools.count()
 

@@ -100,14 +100,14 @@ def _fill(path: Path, members: int) -> None:
             "INSERT INTO filed(account_id, at, activity_id, kind, source_id, listed)"
             " SELECT account_id, at, id, kind, source_id, listed FROM activity ORDER BY account_id, at, id"
         )
-        db.execute("UPDATE account SET unfiled = ''")
+        db.execute("UPDATE counter SET unfiled = ''")
         db.execute(
-            "UPDATE account SET unfiled = (SELECT ',' || group_concat(activity_id) FROM (SELECT activity_id FROM filed"
-            " WHERE account_id = account.id ORDER BY at DESC LIMIT 15))"
+            "UPDATE counter SET unfiled = (SELECT ',' || group_concat(activity_id) FROM (SELECT activity_id FROM filed"
+            " WHERE account_id = counter.account_id ORDER BY at DESC LIMIT 15))"
         )
         db.execute(
             "DELETE FROM filed WHERE activity_id IN"
-            " (SELECT t.value FROM account a, json_each('[' || substr(a.unfiled, 2) || ']') t)"
+            " (SELECT t.value FROM counter c, json_each('[' || substr(c.unfiled, 2) || ']') t)"
         )
     db.execute("ANALYZE")
     db.close()

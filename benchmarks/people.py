@@ -76,7 +76,7 @@ def prepare(path: Path, members: int) -> float:
         ):
             db.execute(
                 f"UPDATE account SET {field} = COALESCE({field} || ' ', '') || ? WHERE id IN"
-                f" (SELECT id FROM account ORDER BY {order} LIMIT ?)",
+                f" (SELECT id FROM account JOIN counter ON account_id = id ORDER BY {order} LIMIT ?)",
                 (word, members // 5),
             )
     # FTS5 merges what every transaction adds: a million members some hundreds at a time take a quarter of an hour.
@@ -192,7 +192,8 @@ def compare(folder: Path, quick: bool) -> list[Line]:
     try:
         with world.postgres() as new:
             url = new()
-            world.copy_tables(path, url, ("email_domain", "source", "account", "held", "activity_year", "people"))
+            tables = ("email_domain", "source", "account", "counter", "held", "activity_year", "people")
+            world.copy_tables(path, url, tables)
             lines += _on_postgres(url, members, _answers) + _on_postgres(url, members, _alone)
             made = [_one(url, f"SELECT pg_get_indexdef('{name}'::regclass)") for name in WORDS]
             for name in WORDS:

@@ -58,14 +58,20 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
                 "INSERT INTO source(id, name, label, area, created_at) VALUES (?,?,?,?,?)",
                 (number, name, label, area, NOW),
             )
-        db.executemany(
-            "INSERT INTO account(id, public_id, handle, public_name, full_name, email, email_key, email_verified_at,"
-            " domain_id, state, created_at, member_since, base_version, job_title, organization, location, timezone,"
-            " bio, links, products, answers, accepted_solutions, articles, likes_received, total_posts, peer_kudos,"
-            " primary_id)"
-            " VALUES (?,?,?,?,?,?,?,?,1,'active',?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            _accounts(members, version, rng),
-        )
+        accounts = _accounts(members, version, rng)
+        while some := list(islice(accounts, 1000)):
+            db.executemany(
+                "INSERT INTO account(id, public_id, handle, public_name, full_name, email, email_key,"
+                " email_verified_at, domain_id, state, created_at, member_since, base_version, job_title, organization,"
+                " location, timezone, bio, links, products, primary_id)"
+                " VALUES (?,?,?,?,?,?,?,?,1,'active',?,?,?,?,?,?,?,?,?,?,?)",
+                [account for account, _ in some],
+            )
+            db.executemany(
+                "UPDATE counter SET answers = ?, accepted_solutions = ?, articles = ?, likes_received = ?,"
+                " total_posts = ?, peer_kudos = ? WHERE account_id = ?",
+                [(*counters, account[0]) for account, counters in some],
+            )
         db.execute("INSERT INTO handle(handle, account_id, since) SELECT handle, id, created_at FROM account")
         db.executemany(
             "INSERT INTO identity(id, source_id, actor, account_id, created_at) VALUES (?,1,?,?,?)",
@@ -93,7 +99,7 @@ def make_world(path: Path, members: int, events: int = 0, seed: int = 7) -> None
                 " SELECT 1, printf('z%012d', i), 1, 1, 'like_received', ? + i, 0 FROM n",
                 (events, NOW - 400 * DAY),
             )
-            db.execute("UPDATE account SET likes_received = likes_received + ? WHERE id = 1", (events,))
+            db.execute("UPDATE counter SET likes_received = likes_received + ? WHERE account_id = 1", (events,))
         _file(db)
     db.execute("ANALYZE")
     db.close()
@@ -106,11 +112,11 @@ def _file(db: sqlite3.Connection) -> None:
     for account_id, rows in groupby(acts, key=itemgetter(0)):
         late = [row[1] for row in islice(rows, account_id * 7 % 31)]
         waiting.append(("".join(map(noted, sorted(late))), account_id))
-    db.executemany("UPDATE account SET unfiled = ? WHERE id = ?", waiting)
+    db.executemany("UPDATE counter SET unfiled = ? WHERE account_id = ?", waiting)
     db.execute(
         "INSERT INTO filed(account_id, at, activity_id, kind, source_id, listed)"
         " SELECT v.account_id, v.at, v.id, v.kind, v.source_id, v.listed FROM activity v"
-        " WHERE v.id NOT IN (SELECT t.value FROM account a, json_each('[' || substr(a.unfiled, 2) || ']') t)"
+        " WHERE v.id NOT IN (SELECT t.value FROM counter c, json_each('[' || substr(c.unfiled, 2) || ']') t)"
         " ORDER BY v.account_id, v.at, v.id"
     )
 
@@ -170,7 +176,10 @@ def handle(number: int) -> str:
     return f"member-{number:07d}"
 
 
-def _accounts(members: int, version: int, rng: random.Random) -> Iterator[tuple[object, ...]]:
+def _accounts(
+    members: int, version: int, rng: random.Random
+) -> Iterator[tuple[tuple[object, ...], tuple[int, ...]]]:
+    """(columns of an account, its counters)."""
     for i in range(1, members + 1):
         name = f"{_FIRST[i % 14]} {_LAST[i // 14 % 14]}"
         mail = f"m{i}@mail.example"
@@ -181,9 +190,8 @@ def _accounts(members: int, version: int, rng: random.Random) -> Iterator[tuple[
             "Solutions architect", "Acme Corp", "Lisbon, Portugal", "Europe/Lisbon",
             "I help teams leave spreadsheets behind without losing what they know. Automation and the art of names.",
             '[{"label":"Website","url":"https://one.example"},{"label":"Code","url":"https://code.example/one"}]',
-            '["Tracker","Wiki","Service desk","Automation"]', answers, answers // 3, rng.randrange(20),
-            rng.randrange(400), answers + 30, rng.randrange(40), linked,
-        )  # fmt: skip
+            '["Tracker","Wiki","Service desk","Automation"]', linked,
+        ), (answers, answers // 3, rng.randrange(20), rng.randrange(400), answers + 30, rng.randrange(40))  # fmt: skip
 
 
 def _held(members: int) -> Iterator[tuple[object, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 from tests.conftest import NOW
 from webapp.store import policy
 from webapp.store.database import Database
+from webapp.store.ingest import COUNTERS
 
 DOMAIN = "acme.example"
 
@@ -17,7 +18,7 @@ def make_account(
     """An active account with a verified address; its id.
 
     `kind` "managed": its address is at acme.example, which belongs to the organization "acme". `columns` replaces or
-    adds columns of the table (state="unclaimed", private=True, full_name=…).
+    adds columns of the table, or counters (state="unclaimed", private=True, full_name=…, answers=3).
     """
     if kind == "managed":
         email = email or f"{handle}@{DOMAIN}"
@@ -32,11 +33,23 @@ def make_account(
     }
     if values["email"] is None:
         values["email_key"] = values["email_verified_at"] = None
+    counters = {name: values.pop(name) for name in COUNTERS if name in values}
     account_id = _insert(db, "account", values)
+    set_counters(db, account_id, **counters)
     db.execute("INSERT INTO handle(handle, account_id, since) VALUES (?, ?, ?)", (handle, account_id, NOW - 1000))
     # The directory's index knows nothing of it: to be written anew.
     db.execute("UPDATE site_setting SET value = '' WHERE key = 'people_index'")
     return account_id
+
+
+def set_counters(db: Database, account_id: int, **counters: int) -> None:
+    """What an account has by itself, as if its events had been counted. The directory is not told."""
+    if counters:
+        db.execute(
+            f"UPDATE counter SET {', '.join(f'{name} = ?' for name in counters)}, version = version + 1"
+            " WHERE account_id = ?",
+            (*counters.values(), account_id),
+        )
 
 
 def make_organization(db: Database, slug: str = "acme") -> int:

@@ -303,7 +303,7 @@ def _acts(db: Database, person: Person, ids: Mapping[str, int]) -> None:
     for some in (ids_of[:-4], ids_of[-4:]):
         with db.transaction():
             file_all(db, [account])
-            db.execute("UPDATE account SET unfiled = ? WHERE id = ?", ("".join(map(noted, some)), account))
+            db.execute("UPDATE counter SET unfiled = ? WHERE account_id = ?", ("".join(map(noted, some)), account))
     for kind in HELD:
         _insert(
             db, "held", account_id=account, kind=kind, item=f"{kind}-{handle}",
@@ -315,7 +315,7 @@ def _acts(db: Database, person: Person, ids: Mapping[str, int]) -> None:
         "total_posts": person.posts + 2,
     }  # fmt: skip
     sets = ", ".join(f"{name} = ?" for name in counters)
-    db.execute(f"UPDATE account SET {sets} WHERE id = ?", (*counters.values(), account))
+    db.execute(f"UPDATE counter SET {sets} WHERE account_id = ?", (*counters.values(), account))
     for metric, total in (*counters.items(), ("courses_completed", 1)):
         if metric != "total_posts":
             for value in LADDER:
@@ -344,7 +344,7 @@ def _kudos(db: Database, person: Person, ids: Mapping[str, int]) -> None:
         )  # fmt: skip
         _insert(db, "pair_counter", receiver_id=receiver, giver_id=ids[giver], kudos=1, likes=0)
     _insert(db, "crossing", account_id=receiver, metric="peer_kudos", value=1, at=NOW - 8 * DAY)
-    db.execute("UPDATE account SET peer_kudos = ? WHERE id = ?", (len(GIVERS), receiver))
+    db.execute("UPDATE counter SET peer_kudos = ? WHERE account_id = ?", (len(GIVERS), receiver))
 
 
 def group_of(handle: str) -> Sequence[str]:

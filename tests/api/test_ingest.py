@@ -62,7 +62,7 @@ def known(ctx: Context, handle: str = "sally", actor: str = "sally") -> int:
 
 
 def answers(ctx: Context, account: int) -> int:
-    return int(ctx.db.row("SELECT answers FROM account WHERE id = ?", (account,))[0])  # type: ignore[index]
+    return int(ctx.db.row("SELECT answers FROM counter WHERE account_id = ?", (account,))[0])  # type: ignore[index]
 
 
 def test_events_are_counted_once_however_often_they_are_sent(send: Send, sqlite_ctx: Context) -> None:

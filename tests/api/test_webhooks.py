@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from policies.terms import ActivityKind, Area, Event
 from tests import worlds
 from tests.api.bearers import ALL_FIELDS, make_app
 from tests.conftest import NOW
@@ -21,12 +22,13 @@ from tests.services.people import BIT, choose, set_columns
 from tests.test_attacks import token_of
 from tests.twin import Ask as Twin
 from tests.twin import Stock
-from webapp.services import webhook_send, webhooks
+from webapp.services import ingest, webhook_send, webhooks
 from webapp.services.context import Context, Proving
 from webapp.services.domain_proof import FILE_SECONDS
 from webapp.services.grants import revoke
 from webapp.store import grants
 from webapp.store import webhooks as store
+from webapp.store.identities import save_identities
 
 HOST = "app.example"
 
@@ -104,6 +106,21 @@ def test_a_ticked_field_that_stands_on_the_profile_only_makes_an_event_for_that_
     assert {public_id for _, public_id in events(ctx)} == {"acc-sally", "acc-work"}
     set_columns(db, sally, bio="Two")
     assert events(ctx) == [("profile.changed", "acc-sally")], "the app with the tick, and it alone"
+
+
+def test_t55_what_a_source_reports_makes_an_event_where_it_is_shown(ctx: Context) -> None:
+    sally, app = make_account(ctx.db), make_app(ctx.db)
+    ingest.register_source(ctx, "forum", "Forum", Area.FORUM, NOW)
+    with ctx.db.transaction():
+        save_identities(ctx.db, 1, [("sally", sally, None)], NOW)
+    consent(ctx, app, sally)
+    hook(ctx, app)
+    ingest.record_events(ctx, "forum", [Event("1", "sally", ActivityKind.ANSWER, NOW)], NOW)
+    assert events(ctx) == [("profile.changed", "acc-sally")]
+    choose(ctx.db, sally, you=("stats", "badges", "activity"))
+    assert events(ctx) == [("profile.changed", "acc-sally")]
+    ingest.record_events(ctx, "forum", [Event("2", "sally", ActivityKind.ANSWER, NOW)], NOW)
+    assert events(ctx) == []
 
 
 def test_t55_a_field_that_the_app_asks_for_no_more_makes_no_event(ctx: Context) -> None:

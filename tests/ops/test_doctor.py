@@ -94,7 +94,7 @@ BREAK = {
     "I10 the defaults of the plugins are not those on record": ["DELETE FROM policy_change WHERE op = 'base'"],
     "I11 account 2 is linked to 1 without an audit row": ["DELETE FROM audit"],
     "I11 account 3 is private without an audit row": ["UPDATE account SET private = TRUE WHERE id = 3"],
-    "I6 account (3,)": ["UPDATE account SET answers = 5 WHERE id = 3"],
+    "I6 counter (3,)": ["UPDATE counter SET answers = 5 WHERE account_id = 3"],
     "I6 crossing (3, 'answers', 1)": [
         f"INSERT INTO crossing(account_id, metric, value, at) VALUES (3, 'answers', 1, {NOW})",
     ],

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import NOW
-from tests.factories import link, make_account
+from tests.factories import link, make_account, set_counters
 from tests.services.people import did, gave, holds, see, set_columns, statements
 from webapp.pages._headers import HEADERS
 from webapp.services import sessions
@@ -71,7 +71,8 @@ def test_t62_an_edit_of_any_account_of_the_group_shows_at_once(app: Flask, sqlit
     assert 'data-value="15"' in body(client)
     set_columns(db, sally, bio="I moved on.")
     assert "I moved on." in body(client)
-    db.execute("UPDATE account SET answers = 10, row_version = row_version + 1 WHERE handle = 'second'")
+    (second,) = db.row("SELECT id FROM account WHERE handle = 'second'") or ()
+    set_counters(db, second, answers=10)
     assert 'data-value="22"' in body(client)
     set_columns(db, sally, private=True)
     after = body(client)

@@ -49,7 +49,7 @@ def test_it_is_imported_twice_and_once(sqlite_ctx, folder):
     for new in (2, 0):
         report = import_source(sqlite_ctx, "csv", folder, "forum.example", False, NOW)
         assert report.events_new == new
-    assert sqlite_ctx.db.row("SELECT SUM(answers) FROM account") == (1,)
+    assert sqlite_ctx.db.row("SELECT SUM(answers) FROM counter") == (1,)
 
 
 @pytest.mark.parametrize("spoil", [

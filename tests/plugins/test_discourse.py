@@ -145,7 +145,7 @@ def test_redelivery_and_replay_add_nothing_also_after_it_was_taken_back(client):
     assert send(client, "accepted_solution").json["created"] == 1
 
     def counted() -> Any:
-        return context.db.row("SELECT answers, accepted_solutions FROM account WHERE id = ?", (ann,))
+        return context.db.row("SELECT answers, accepted_solutions FROM counter WHERE account_id = ?", (ann,))
 
     assert counted() == (1, 1)
     gone = send(client, "post_destroyed", RECORDED["post_created"])

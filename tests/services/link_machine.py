@@ -107,7 +107,10 @@ class LinkMachine(RuleBasedStateMachine):
     # looking
 
     def counters(self) -> list[tuple[Any, ...]]:
-        return self.ctx.db.rows(f"SELECT id, {', '.join(COUNTERS)} FROM account WHERE state <> 'deleted' ORDER BY id")
+        return self.ctx.db.rows(
+            f"SELECT id, {', '.join(COUNTERS)} FROM account JOIN counter ON account_id = id WHERE state <> 'deleted'"
+            " ORDER BY id"
+        )
 
     def look(self) -> dict[str, set[tuple[str, int, int]]]:
         """What Anyone and each organization sees of every account's record, and of its rows in sections."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from policies.terms import ANONYMOUS, Viewer
 from tests.conftest import NOW
+from tests.factories import set_counters
 from webapp.services import profiles, viewing
 from webapp.services.context import Context
 from webapp.services.views import ProfileView
 from webapp.store.database import Database
 from webapp.store.days import add_days
+from webapp.store.ingest import COUNTERS
 
 DAY = 86_400
 FIELDS = (
@@ -23,10 +25,11 @@ BIT = {name: bit for bit, name in enumerate(FIELDS)}
 
 
 def set_columns(db: Database, account_id: int, **columns: Any) -> None:
-    """Set columns of an account as an edit does: its row version moves on."""
-    sets = ", ".join(f"{name} = ?" for name in columns)
+    """Set columns of an account, or counters, as an edit does: its row version moves on."""
+    set_counters(db, account_id, **{name: columns.pop(name) for name in COUNTERS if name in columns})
+    sets = "".join(f"{name} = ?, " for name in columns)
     db.execute(
-        f"UPDATE account SET {sets}, row_version = row_version + 1 WHERE id = ?", (*columns.values(), account_id)
+        f"UPDATE account SET {sets}row_version = row_version + 1 WHERE id = ?", (*columns.values(), account_id)
     )
 
 
@@ -90,7 +93,7 @@ def crossed(db: Database, account_id: int, metric: str, value: int, at: int) -> 
 def gave(db: Database, giver: int | None, receiver: int, message: str = "Thank you", at: int = NOW - DAY) -> None:
     """Peer kudos with a message, counted as ingest counts them."""
     db.execute("INSERT INTO kudos(receiver_id, giver_id, message, at) VALUES (?,?,?,?)", (receiver, giver, message, at))
-    db.execute("UPDATE account SET peer_kudos = peer_kudos + 1 WHERE id = ?", (receiver,))
+    db.execute("UPDATE counter SET peer_kudos = peer_kudos + 1 WHERE account_id = ?", (receiver,))
     if giver is not None:
         db.execute("INSERT INTO pair_counter(receiver_id, giver_id, kudos) VALUES (?,?,1)"
                    " ON CONFLICT (receiver_id, giver_id) DO UPDATE SET kudos = pair_counter.kudos + 1",

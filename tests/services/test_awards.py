@@ -85,11 +85,11 @@ def test_a_rule_gives_once_and_every_night_to_whom_is_new(site, session):
         awards.nightly(site, NOW + 86_400)
         awards.work(site, NOW + 86_400)
     assert site.db.rows("SELECT at, events FROM held WHERE item = 'rule:ten-answers'") == [(NOW, 1)]
-    site.db.execute("UPDATE account SET answers = 10 WHERE id = ?", (mo,))
+    site.db.execute("UPDATE counter SET answers = 10 WHERE account_id = ?", (mo,))
     awards.nightly(site, NOW + 90_000)
     awards.work(site, NOW + 90_000)
     assert badges(site, "mo") == ["rule:ten-answers"]
-    site.db.execute("UPDATE account SET answers = 0 WHERE id = ?", (mo,))
+    site.db.execute("UPDATE counter SET answers = 0 WHERE account_id = ?", (mo,))
     awards.nightly(site, NOW + 99_000)
     awards.work(site, NOW + 99_000)
     assert badges(site, "mo") == ["rule:ten-answers"], "it has a memory"
@@ -99,7 +99,7 @@ def test_a_rule_that_does_not_keep_takes_back_and_the_rehearsal_says_who_loses(s
     sally = make_account(site.db, answers=12)
     begin(site, session, "seen-much")
     assert badges(site) == ["rule:seen-much"]
-    site.db.execute("UPDATE account SET answers = 1 WHERE id = ?", (sally,))
+    site.db.execute("UPDATE counter SET answers = 1 WHERE account_id = ?", (sally,))
     awards.rehearse(site, session, "seen-much", NOW)
     assert rule_of(site, "seen-much").rehearsal.lost == 1
     awards.nightly(site, NOW)

@@ -36,7 +36,7 @@ def ann(ctx: Context) -> Session:
 
 
 def answers(ctx: Context, session: Session) -> int:
-    row = ctx.db.row("SELECT answers FROM account WHERE id = ?", (session.account_id,))
+    row = ctx.db.row("SELECT answers FROM counter WHERE account_id = ?", (session.account_id,))
     assert row is not None
     return int(row[0])
 

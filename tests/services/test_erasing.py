@@ -12,6 +12,7 @@ from policies.errors import Invalid, Refused
 from policies.terms import ActivityKind as K
 from policies.terms import Area, Event
 from tests.conftest import NOW
+from tests.factories import set_counters
 from tests.services import linkers as by
 from tests.services import people
 from tests.services.people import opened, state
@@ -35,11 +36,13 @@ from webapp.services.sessions import Session
 from webapp.services.tokens import LinkGone
 from webapp.store import erasing as store
 from webapp.store.database import Database
+from webapp.store.ingest import COUNTERS
 
 DUE = NOW + closing.GRACE
 REMOTE = "192.0.2.9"
 #: Where an id of a deleted account may stand: what it was, and the log of what was done.
-LEFT = {("handle", "account_id"), ("audit", "actor_id"), ("audit", "subject_id"), ("account", "id")}
+LEFT = {("handle", "account_id"), ("audit", "actor_id"), ("audit", "subject_id"), ("account", "id"),
+        ("counter", "account_id")}        # all of it zero
 #: Emptied in another way: the link by unlinking, the directory by its refresh, consents by grants.revoke_all_of.
 ELSEWHERE = {
     ("account", "primary_id"), ("account", "wants_secondary"), ("people", "profile_id"), ("app_grant", "account_id"),
@@ -273,13 +276,17 @@ def test_t69_of_a_deleted_account_nothing_is_left_but_tombstones(ctx: Context) -
     linking.dismiss_nudge(ctx, by.log_in(ctx, ann), NOW)
     people_index.rebuild(ctx)
     assert list(examine(ctx)) == []
-    counters = ctx.db.row("SELECT peer_kudos, likes_received FROM account WHERE id = ?", (bob,))
+    given = "SELECT peer_kudos, likes_received FROM counter WHERE account_id = ?"
+    counters = ctx.db.row(given, (bob,))
+    set_counters(ctx.db, ann, articles=3)       # of nothing in the log
     delete(ctx, ann)
 
     assert left_of(ctx.db, ann) <= LEFT
     assert "zqxzq" not in whole_text(ctx.db)
     assert "ann@home.example" not in whole_text(ctx.db)
-    assert ctx.db.row("SELECT peer_kudos, likes_received FROM account WHERE id = ?", (bob,)) == counters == (1, 1)
+    own = ctx.db.row(f"SELECT {', '.join(COUNTERS)}, unfiled FROM counter WHERE account_id = ?", (ann,))
+    assert own == (*(0,) * len(COUNTERS), "")
+    assert ctx.db.row(given, (bob,)) == counters == (1, 1)
     assert ctx.db.rows("SELECT giver_id, message FROM kudos") == [(None, "")]
     assert ctx.db.rows("SELECT by_account_id, by_actor FROM activity ORDER BY id") == [(None, None)] * 2
     assert opened(ctx, "ann") is None
@@ -341,7 +348,10 @@ def test_t69_the_address_is_free_again_and_inherits_nothing_the_handle_is_taken_
         assert opened(ctx, handle) is None
     new = sign_up(ctx, "ann@home.example", "someone-else")
     assert new != ann
-    row = ctx.db.row("SELECT bio, is_admin, answers, chosen, public_id FROM account WHERE id = ?", (new,))
+    row = ctx.db.row(
+        "SELECT bio, is_admin, answers, chosen, public_id FROM account JOIN counter ON account_id = id WHERE id = ?",
+        (new,),
+    )
     old = ctx.db.row("SELECT public_id FROM account WHERE id = ?", (ann,))
     assert row is not None
     assert old is not None
@@ -368,7 +378,7 @@ def test_d22_a_deletion_that_was_interrupted_goes_on_and_every_sum_is_right_in_b
 
     monkeypatch.setattr(erasing, "_take_back", once)
     assert closing.delete_due(ctx, DUE) == 0
-    assert ctx.db.row("SELECT answers FROM account WHERE id = ?", (ann,)) == (15,)
+    assert ctx.db.row("SELECT answers FROM counter WHERE account_id = ?", (ann,)) == (15,)
     assert list(examine(ctx)) == []
     with pytest.raises(LinkGone):
         closing.cancel_deletion(ctx, come_back(ctx, "ann@home.example", DUE), DUE)

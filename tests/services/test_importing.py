@@ -25,8 +25,8 @@ def ctx(db: Database) -> Context:
 
 def person(ctx: Context, actor: int, column: str, site: str = SITE) -> Any:
     row = ctx.db.row(
-        f"SELECT a.{column} FROM account a JOIN identity i ON i.account_id = a.id JOIN source s ON s.id = i.source_id"
-        " WHERE s.name = ? AND i.actor = ?",
+        f"SELECT a.{column} FROM (SELECT account.*, likes_received FROM account JOIN counter ON account_id = id) a"
+        " JOIN identity i ON i.account_id = a.id JOIN source s ON s.id = i.source_id WHERE s.name = ? AND i.actor = ?",
         (site, str(actor)),
     )
     return None if row is None else row[0]

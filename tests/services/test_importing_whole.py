@@ -198,8 +198,9 @@ def test_real_communities_totals_equal_a_count_of_the_xml(sqlite_db: Database) -
         load(ctx, dumps.real_dump(name), f"{name}.stackexchange.com", link=True, now=NOW + 5)
     assert everything(ctx) == before
     pair = sqlite_db.rows(
-        "SELECT a.id, a.primary_id, a.answers, a.likes_received, a.total_posts FROM account a"
-        " JOIN identity i ON i.account_id = a.id WHERE i.network = '251740' ORDER BY a.answers"
+        "SELECT a.id, a.primary_id, c.answers, c.likes_received, c.total_posts FROM account a"
+        " JOIN counter c ON c.account_id = a.id"
+        " JOIN identity i ON i.account_id = a.id WHERE i.network = '251740' ORDER BY c.answers"
     )
     assert [row[2:] for row in pair] == [(1, 31, 2), (4, 18, 4)]
     assert (pair[0][1], pair[1][1]) == (pair[1][0], None)

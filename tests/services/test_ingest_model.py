@@ -125,7 +125,7 @@ def stored(ctx: Context, names: dict[int, str]) -> dict[str, Any]:
     db = ctx.db
     counters = {}
     for row in db.rows(
-        "SELECT id, answers, accepted_solutions, articles, likes_received, total_posts, peer_kudos FROM account"
+        "SELECT account_id, answers, accepted_solutions, articles, likes_received, total_posts, peer_kudos FROM counter"
     ):
         words = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos")
         own = +Counter(dict(zip(words, row[1:], strict=True)))

@@ -144,7 +144,7 @@ def test_no_threshold_tells_a_hidden_total_or_a_link(ctx: Context, boss: Session
         return found
 
     before = counts()
-    ctx.db.execute("UPDATE account SET answers = answers + 7 WHERE id IN (?, ?)", (ann, hidden))
+    ctx.db.execute("UPDATE counter SET answers = answers + 7 WHERE account_id IN (?, ?)", (ann, hidden))
     assert counts() == before
     ctx.db.execute("UPDATE account SET primary_id = NULL, linked_at = NULL WHERE id = ?", (bob,))
     link(ctx.db, cleo, hidden)          # the private profile has another of equal totals behind it

@@ -13,7 +13,7 @@ import pytest
 
 from policies.terms import ANONYMOUS, ActivityKind, Area, Event, Viewer
 from tests.conftest import NOW
-from tests.factories import link, make_account, make_organization
+from tests.factories import link, make_account, make_organization, set_counters
 from tests.services.people import BIT, choose, holds, set_columns
 from tests.services.test_people import asked, handles, walk
 from tests.together import at_once
@@ -81,17 +81,20 @@ def test_a_place_is_of_one_order_only(ctx: Context, monkeypatch: pytest.MonkeyPa
 
 
 def test_t47_whoever_hides_what_an_order_is_made_of_comes_last_whatever_it_is(ctx: Context) -> None:
+    ids: dict[str, int] = {}
     for handle, points, hidden in (("a", 90, "stats"), ("b", 80, "kudos"), ("c", 70, "activity"), ("d", 0, ""),
                                    ("e", 9, "")):
-        account = make_account(ctx.db, handle, answers=points, member_since=NOW - points * DAY)
+        account = ids[handle] = make_account(ctx.db, handle, answers=points, member_since=NOW - points * DAY)
         if hidden:
             choose(ctx.db, account, you=[hidden])
     people_index.rebuild(ctx)
     assert board(ctx) == ["c", "e", "d", "a", "b"]
     assert board(ctx, sort="newest") == ["d", "e", "b", "a", "c"]
-    for column in ("answers = 90 - answers", "accepted_solutions = 1000 * id", f"member_since = {NOW} - id * {DAY}"):
-        ctx.db.execute(f"UPDATE account SET {column} WHERE handle IN ('a', 'b', 'c')")
-    ctx.db.execute("UPDATE account SET answers = 70, accepted_solutions = 0 WHERE handle = 'c'")
+    them = "(SELECT id FROM account WHERE handle IN ('a', 'b', 'c'))"
+    ctx.db.execute(f"UPDATE account SET member_since = {NOW} - id * {DAY} WHERE id IN {them}")
+    ctx.db.execute(f"UPDATE counter SET answers = 90 - answers WHERE account_id IN {them}")
+    ctx.db.execute(f"UPDATE counter SET accepted_solutions = 1000 * account_id WHERE account_id IN {them}")
+    set_counters(ctx.db, ids["c"], answers=70, accepted_solutions=0)
     ctx.db.execute("UPDATE account SET member_since = ? WHERE handle IN ('a', 'b')", (NOW - 85 * DAY,))
     people_index.rebuild(ctx)
     assert board(ctx) == ["c", "e", "d", "a", "b"]
@@ -304,7 +307,7 @@ def test_doctor_knows_the_directory_and_repair_mends_it(ctx: Context, forum: dic
     assert f"the directory's row of account {forum['bob']} for audience 0 is not right: the whole row" in examine(ctx)
     people_index.rebuild(ctx)
     assert list(examine(ctx)) == []
-    ctx.db.execute("UPDATE account SET accepted_solutions = 50 WHERE handle = 'bob'")
+    set_counters(ctx.db, forum["bob"], accepted_solutions=50)
     people_index.rebuild(ctx)
     assert board(ctx)[0] == "bob"
     repair.repair(ctx)

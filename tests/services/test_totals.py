@@ -214,7 +214,7 @@ def test_d9_i6_sums_equal_a_count_of_the_events(ctx: Context, steps: list[tuple[
             if one == other:
                 continue
             column, pair = ("likes_received", "likes") if what == "like" else ("peer_kudos", "kudos")
-            db.execute(f"UPDATE account SET {column} = {column} + 1 WHERE id = ?", (ids[one],))
+            db.execute(f"UPDATE counter SET {column} = {column} + 1 WHERE account_id = ?", (ids[one],))
             if other >= 0:
                 db.execute(
                     f"INSERT INTO pair_counter(receiver_id, giver_id, {pair}) VALUES (?,?,1)"
@@ -222,7 +222,7 @@ def test_d9_i6_sums_equal_a_count_of_the_events(ctx: Context, steps: list[tuple[
                     (ids[one], ids[other]),
                 )
         elif what == "answer":
-            db.execute("UPDATE account SET answers = answers + 1 WHERE id = ?", (ids[one],))
+            db.execute("UPDATE counter SET answers = answers + 1 WHERE account_id = ?", (ids[one],))
         elif what == "course":
             if ("course", one, other) in events:
                 continue

@@ -71,7 +71,7 @@ def test_a_bio_has_at_most_two_thousand_characters(db, two):
     "counter", ["answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos"]
 )
 def test_no_counter_falls_below_nothing(db, two, counter):
-    refused(db, f"UPDATE account SET {counter} = -1 WHERE id = ?", two[:1])
+    refused(db, f"UPDATE counter SET {counter} = -1 WHERE account_id = ?", two[:1])
 
 
 def test_i8_an_event_of_a_source_is_there_once(db, two):

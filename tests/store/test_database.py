@@ -142,17 +142,17 @@ def test_every_way_to_run_a_statement_raises_the_same_errors(db, run):
 
 
 def test_twenty_writers_are_never_told_that_the_database_is_locked(db):
-    make_account(db)
+    sally = make_account(db)
+    lock = " FOR UPDATE" if db.dialect == "postgresql" else ""
 
     def work() -> None:
         for _ in range(5):
             with db.transaction():
-                (answers,) = db.row("SELECT answers FROM account WHERE handle = 'sally'"
-                                    + (" FOR UPDATE" if db.dialect == "postgresql" else ""))
-                db.execute("UPDATE account SET answers = ? WHERE handle = 'sally'", (answers + 1,))
+                (answers,) = db.row(f"SELECT answers FROM counter WHERE account_id = ?{lock}", (sally,))
+                db.execute("UPDATE counter SET answers = ? WHERE account_id = ?", (answers + 1, sally))
 
     at_once(db, *[work] * 20)
-    assert db.row("SELECT answers FROM account WHERE handle = 'sally'") == (100,)
+    assert db.row("SELECT answers FROM counter WHERE account_id = ?", (sally,)) == (100,)
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "vitrine.db", "sqlite:///"])

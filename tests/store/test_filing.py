@@ -49,7 +49,7 @@ def told(number: int, actor: str = "ann", kind: ActivityKind = ActivityKind.ANSW
 
 
 def waiting(db: Database, account_id: int = 1) -> int:
-    row = db.row("SELECT unfiled FROM account WHERE id = ?", (account_id,))
+    row = db.row("SELECT unfiled FROM counter WHERE account_id = ?", (account_id,))
     assert row is not None
     return str(row[0]).count(",")
 
@@ -104,7 +104,7 @@ def test_g9_what_waits_reads_as_what_is_filed(
     db = ctx.db
     for table in ("crossing", "held", "activity_year", "filed", "activity"):
         db.execute(f"DELETE FROM {table}")
-    db.execute("UPDATE account SET unfiled = '', answers = 0, total_posts = 0, likes_received = 0")
+    db.execute("UPDATE counter SET unfiled = '', answers = 0, total_posts = 0, likes_received = 0")
     for number, (source, actor, kind, ago, files) in enumerate(events):
         record_events(ctx, source, [told(number, actor, kind, NOW - ago)], NOW)
         if files:
@@ -199,13 +199,29 @@ def test_repair_waits_for_a_batch_and_counts_it(postgres_db: Database) -> None:
     assert find_differences(ctx) == []
 
 
+def test_two_that_file_at_once_file_each_event_once(postgres_db: Database) -> None:
+    ctx = _filled(postgres_db)
+    record_events(ctx, "forum", [told(1), told(2)], NOW)
+
+    def file() -> None:
+        with ctx.db.transaction():
+            filing.file_all(ctx.db, [1])
+
+    with ctx.db.transaction():
+        filing.file_all(ctx.db, [1])
+        beside = Beside(ctx.db, file)
+        beside.waits(ctx.db)
+    assert beside.end() is None
+    assert (waiting(ctx.db), filed(ctx.db), find_differences(ctx)) == (0, 2, [])
+
+
 @pytest.mark.parametrize("damage", [
     "DELETE FROM filed WHERE activity_id = (SELECT MIN(activity_id) FROM filed)",
     "UPDATE filed SET kind = 'comment'",
     "UPDATE filed SET account_id = 2",
-    "UPDATE account SET unfiled = '' WHERE id = 1",
-    "UPDATE account SET unfiled = unfiled || (SELECT ',' || MIN(activity_id) FROM filed) WHERE id = 1",
-    "UPDATE account SET unfiled = unfiled || unfiled WHERE id = 1",
+    "UPDATE counter SET unfiled = '' WHERE account_id = 1",
+    "UPDATE counter SET unfiled = unfiled || (SELECT ',' || MIN(activity_id) FROM filed) WHERE account_id = 1",
+    "UPDATE counter SET unfiled = unfiled || unfiled WHERE account_id = 1",
     "INSERT INTO filed SELECT 1, 5, 99999, kind, source_id, listed FROM filed LIMIT 1",
 ])  # fmt: skip
 def test_i6_doctor_sees_what_is_not_filed_once_and_repair_files_it_anew(ctx: Context, damage: str) -> None:

@@ -14,9 +14,12 @@ from tests.factories import link, make_account
 from tests.together import at_once
 from webapp.store import days, filing, migrate, models
 from webapp.store.database import Database
+from webapp.store.ingest import COUNTERS
 
 #: Tables that a later step writes in another form, with the test that follows their rows.
 REWRITTEN = {"activity_day"}        # test_days_are_the_same_packed_and_unpacked
+#: Columns that a later step moves to another table, with the test that follows them.
+MOVED = {*COUNTERS}                 # test_counters_move_into_their_table_and_back
 #: Filled by the steps themselves or kept by the runner: not data of members.
 OF_THE_RUNNER = "schema_migration"
 
@@ -44,10 +47,25 @@ def columns(db: Database, table: str) -> dict[str, bool]:
     return {name: nullable == "YES" for name, nullable in rows}
 
 
+def parts(sql: str) -> tuple[str, ...]:
+    """The columns and rules of a CREATE TABLE, sorted, with what stands before and behind their list."""
+    head, _, rest = " ".join(sql.split()).partition("(")
+    body, _, tail = rest.rpartition(")")
+    found, depth = [""], 0
+    for character in body:
+        depth += (character == "(") - (character == ")")
+        if character == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += character
+    return head.strip(), *sorted(part.strip() for part in found), tail.strip()
+
+
 def schema(db: Database) -> set[Any]:
-    """Everything the database says of its own tables, indexes and triggers."""
+    """Everything the database says of its own tables, indexes and triggers, in whatever order a table has it."""
     if db.dialect == "sqlite":
-        return {row for row in db.rows("SELECT type, name, tbl_name, sql FROM sqlite_master")
+        return {(*row[:3], parts(row[3]) if row[0] == "table" else row[3])
+                for row in db.rows("SELECT type, name, tbl_name, sql FROM sqlite_master")
                 if not row[2].startswith((OF_THE_RUNNER, "sqlite_"))}
     found = set(db.rows(
         "SELECT table_name, column_name, data_type || ' ' || COALESCE(collation_name, ''), is_nullable, column_default,"
@@ -112,7 +130,7 @@ def test_a_step_leaves_the_rows_it_finds(empty_database_url, open_database):
     primary, other = make_account(db, "sally"), make_account(db, "sam", kind="managed")
     link(db, other, primary)
     known = set(tables(db)) - REWRITTEN
-    names = {name: list(columns(db, name)) for name in known}
+    names = {name: [column for column in columns(db, name) if column not in MOVED] for name in known}
 
     def look() -> dict[str, list[Any]]:
         return {name: sorted(db.rows(f"SELECT {', '.join(kept)} FROM {name}"), key=repr)
@@ -153,6 +171,28 @@ def test_days_are_the_same_packed_and_unpacked(empty_database_url, open_database
     assert sorted(db.rows("SELECT account_id, day, area, n FROM activity_day")) == sorted(rows)
 
 
+def test_counters_move_into_their_table_and_back(empty_database_url, open_database):
+    """Who was there before and who comes after; a page drawn before the way back is not taken for one after it."""
+    db = open_database(empty_database_url)
+    migrate.migrate_up(db, "0026_filed_days")
+    sally = make_account(db, "sally", row_version=5)
+    values = dict.fromkeys(COUNTERS, 0) | {"answers": 27, "total_posts": 30}
+    sets = ", ".join(f"{name} = {value}" for name, value in values.items())
+    db.execute(f"UPDATE account SET {sets}, unfiled = ',7,9'")
+    wanted = (*values.values(), ",7,9")
+    read = f"SELECT {', '.join(COUNTERS)}, unfiled FROM"
+    migrate.migrate_up(db)
+    assert db.row(f"{read} counter WHERE account_id = ?", (sally,)) == wanted
+    sam = make_account(db, "sam")
+    assert db.row(f"{read} counter WHERE account_id = ?", (sam,)) == (*(0,) * len(COUNTERS), "")
+    db.execute("UPDATE counter SET version = 3")
+    migrate.migrate_down(db, "0027_counter")
+    assert db.row(f"{read} account WHERE id = ?", (sally,)) == wanted
+    assert db.rows("SELECT row_version FROM account ORDER BY id") == [(8,), (4,)]
+    migrate.migrate_up(db)
+    assert db.row(f"{read} counter WHERE account_id = ?", (sally,)) == wanted
+
+
 def test_days_of_what_waits_are_counted_before_and_told_after(empty_database_url, open_database):
     """Going up, what waits is filed; going down, the days of what waits are counted, as the step before has them."""
     db = open_database(empty_database_url)
@@ -165,7 +205,7 @@ def test_days_of_what_waits_are_counted_before_and_told_after(empty_database_url
             "INSERT INTO activity(id, source_id, external_id, identity_id, account_id, kind, at, listed)"
             " VALUES (?, 1, ?, 1, ?, 'comment', ?, ?)", (number, str(number), ann, day * 86400 + 7, listed),
         )
-    db.execute("UPDATE account SET unfiled = ',1,2,3,4'")
+    db.execute("UPDATE counter SET unfiled = ',1,2,3,4'")
     db.execute("INSERT INTO activity_year(account_id, year, last_day, days) VALUES (?, 2024, 19724, '[0,1,5,1,1,1]')",
                (ann,))
     all_days = {(ann, 19722, "event"): 1, (ann, 19723, "event"): 2, (ann, 19723, "learning"): 5,
@@ -177,7 +217,7 @@ def test_days_of_what_waits_are_counted_before_and_told_after(empty_database_url
     assert db.row("SELECT unfiled FROM account") == (",1,2,3,4",)
     migrate.migrate_up(db)
     assert (filing.load_days(db), filing.find_wrong(db)) == (all_days, [])
-    assert db.row("SELECT unfiled, (SELECT COUNT(*) FROM filed) FROM account") == ("", 4)
+    assert db.row("SELECT unfiled, (SELECT COUNT(*) FROM filed) FROM counter") == ("", 4)
 
 
 def test_a_step_that_fails_leaves_nothing(empty_database_url, open_database, tmp_path, monkeypatch):

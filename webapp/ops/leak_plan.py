@@ -192,7 +192,7 @@ def _plant_doings(db: Database, one: Hidden, world: str, run: str, now: int) -> 
     if {"stats", "kudos"} & sections and one.counters:
         hidden = [name for name, section in _COUNTED if section in sections]
         sets = ", ".join(f"{name} = {1000 * (world == 'b')}" for name in hidden)
-        db.execute(f"UPDATE account SET {sets} WHERE id = ?", (account_id,))
+        db.execute(f"UPDATE counter SET {sets} WHERE account_id = ?", (account_id,))
     if world != "b":
         return
     if "activity" in sections:
@@ -201,4 +201,4 @@ def _plant_doings(db: Database, one: Hidden, world: str, run: str, now: int) -> 
     if {"stats", "badges"} <= sections:
         db.execute("UPDATE crossing SET at = at + 5 WHERE account_id = ?", (account_id,))
     if "kudos" in sections and one.counters:
-        db.execute("UPDATE account SET peer_kudos = peer_kudos + 30 WHERE id = ?", (account_id,))
+        db.execute("UPDATE counter SET peer_kudos = peer_kudos + 30 WHERE account_id = ?", (account_id,))

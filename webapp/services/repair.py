@@ -87,7 +87,7 @@ def _tables(ctx: Context) -> dict[str, tuple[Table, Table]]:
                 crossings[(account, "courses_completed", value)] = (sorted(dates)[value - 1],)
 
     return {
-        "account": (kept_counters, accounts),
+        "counter": (kept_counters, accounts),
         "pair_counter": (store.load_pairs(db), store.count_pairs(db, tuple(sorted(GIVEN)))),
         "held": (store.load_held(db), held),
         "activity_year": (store.load_days(db), store.count_days(db)),

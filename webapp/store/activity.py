@@ -84,7 +84,7 @@ def rows_sql(dialect: str, count: int, without: int, source: bool, kind: bool, a
     columns = "v.id, v.at, v.kind, v.title, v.url, v.source_id"
     walked = filing.filed(columns, f"e.account_id = ? AND {where('e', 'activity_id')}")
     walked += " ORDER BY e.at DESC, e.activity_id DESC LIMIT ?"
-    waiting = filing.unfiled(dialect, columns, f"a.id = ? AND {where('v', 'id')}")
+    waiting = filing.unfiled(dialect, columns, f"c.account_id = ? AND {where('v', 'id')}")
     both = f"SELECT f.*, 0 AS waits FROM ({walked}) f UNION ALL SELECT w.*, 1 FROM ({waiting}) w"
     each = " UNION ALL ".join([both] * count)
     return (    # CROSS: SQLite must not begin with the sources, though they are few
@@ -142,7 +142,7 @@ _BY_TIME = itemgetter(1, 0)
 @lru_cache(maxsize=64)
 def _sources_sql(dialect: str, count: int, without: int) -> str:
     but = f" AND {{}}.kind NOT IN ({marks(without)})" if without else ""
-    waiting = filing.unfiled(dialect, "v.source_id", f"a.id IN ({marks(count)}) AND v.listed{but.format('v')}")
+    waiting = filing.unfiled(dialect, "v.source_id", f"c.account_id IN ({marks(count)}) AND v.listed{but.format('v')}")
     return (
         "SELECT name, label FROM (SELECT s.name, s.label FROM identity i JOIN source s ON s.id = i.source_id"
         f" WHERE i.account_id IN ({marks(count)}) AND EXISTS (SELECT 1 FROM filed e"
@@ -167,6 +167,6 @@ def load_kinds(db: Database, ids: Sequence[int], kinds: Sequence[str]) -> list[s
     """Which of these kinds the accounts have listed activity of; probes, no scan."""
     params = [value for kind in kinds for account_id in ids for value in (account_id, kind)]
     found = db.row(_kinds_sql(len(ids), len(kinds)), params) or ()
-    sql = filing.unfiled(db.dialect, "DISTINCT v.kind", f"a.id IN ({marks(len(ids))}) AND v.listed")
+    sql = filing.unfiled(db.dialect, "DISTINCT v.kind", f"c.account_id IN ({marks(len(ids))}) AND v.listed")
     waiting = {row[0] for row in db.rows(sql, ids)}
     return [kind for kind, has in zip(kinds, found, strict=False) if has or kind in waiting]

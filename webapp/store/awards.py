@@ -47,7 +47,7 @@ def load_doers(db: Database, rule: str, after: int, upto: int, limit: int) -> li
     """The next living accounts in order of their ids, with all that a rule is told and whether they have its badge."""
     rows = db.rows(
         f"SELECT id, domain_id, COALESCE(member_since, created_at), {', '.join(COUNTERS)} FROM account"
-        " WHERE id > ? AND id <= ? AND state IN (?, ?) ORDER BY id LIMIT ?",
+        " JOIN counter ON account_id = id WHERE id > ? AND id <= ? AND state IN (?, ?) ORDER BY id LIMIT ?",
         (after, upto, *_ALIVE, limit),
     )
     ids = [row[0] for row in rows]

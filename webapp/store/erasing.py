@@ -65,13 +65,14 @@ _NULL = (
     "terms_at", "member_since", "avatar", "full_name", "job_title", "department", "organization", "location",
     "timezone", "bio", "links", "products",
 )  # fmt: skip
-_ZERO = ("chosen", "chosen_anyone", "chosen_org", *COUNTERS)
+_ZERO = ("chosen", "chosen_anyone", "chosen_org")
 _EMPTY = ", ".join([*[f"{name} = NULL" for name in _NULL], *[f"{name} = 0" for name in _ZERO]])
 _TOMBSTONE = (
     f"UPDATE account SET {_EMPTY}, cap_anyone = {ALL}, cap_org = {ALL}, public_name = 'Deleted',"
     " state = 'deleted', state_at = ?, is_admin = ?, searchable = ?, private = ?, keep_name = ?,"
     " edit_version = edit_version + 1, row_version = row_version + 1 WHERE id = ?"
 )
+_UNCOUNT = f"UPDATE counter SET {', '.join(f'{name} = 0' for name in COUNTERS)} WHERE account_id = ?"
 
 
 def load_sources(db: Database, account_id: int) -> list[str]:
@@ -102,3 +103,4 @@ def erase(db: Database, account_id: int, now: int) -> None:
         db.execute(statement, (account_id,) * times)
     db.execute(_BURY, (now, account_id))
     db.execute(_TOMBSTONE, (now, False, False, False, False, account_id))
+    db.execute(_UNCOUNT, (account_id,))

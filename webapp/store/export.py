@@ -118,7 +118,7 @@ _BY_KIND = itemgetter(0, 1, 2)
 def _acts_sql(dialect: str) -> str:
     columns = "{0}kind, {0}at, v.id, v.source_id, v.title, v.object, v.url, v.listed"
     some = filing.filed(columns.format("e."), "e.account_id = ? AND (e.kind, e.at, e.activity_id) > (?, ?, ?)")
-    others = filing.unfiled(dialect, columns.format("v."), "a.id = ? AND (v.kind, v.at, v.id) > (?, ?, ?)")
+    others = filing.unfiled(dialect, columns.format("v."), "c.account_id = ? AND (v.kind, v.at, v.id) > (?, ?, ?)")
     return f"SELECT * FROM ({some} ORDER BY e.kind, e.at, e.activity_id LIMIT ?) f UNION ALL SELECT * FROM ({others}) w"
 
 

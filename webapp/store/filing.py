@@ -3,7 +3,7 @@ events themselves: ingest.py.
 
 An index on the log would be written at a place of its own for every event: of the pages that a batch for as many
 members writes, nine of ten would be the leaves of such indexes (G9). So an event is first noted in its account's row
-(`account.unfiled`), which is written for the counters anyway, and some dozens of an account are filed at once, and
+of counters (`counter.unfiled`), which is written anyway, and some dozens of an account are filed at once, and
 their days counted. Whoever reads by account reads both: `entries`, or `filed` and `unfiled` where only the first few
 rows in order are wanted; and the rows of `activity_year` with the days of what waits.
 All writes expect to run inside one transaction.
@@ -24,9 +24,9 @@ FULL = 240
 
 _COLUMNS = "account_id, at, activity_id, kind, source_id, listed"
 _NOTED = {
-    "sqlite": "account a CROSS JOIN json_each('[' || substr(a.unfiled, 2) || ']') t CROSS JOIN activity v",
+    "sqlite": "counter c CROSS JOIN json_each('[' || substr(c.unfiled, 2) || ']') t CROSS JOIN activity v",
     "postgresql": (
-        "account a CROSS JOIN unnest(CAST(string_to_array(substr(a.unfiled, 2), ',') AS BIGINT[])) AS t(value)"
+        "counter c CROSS JOIN unnest(CAST(string_to_array(substr(c.unfiled, 2), ',') AS BIGINT[])) AS t(value)"
         " CROSS JOIN activity v"
     ),
 }
@@ -35,8 +35,8 @@ _FROM_LOG = f"SELECT {_OF_LOG} FROM activity WHERE account_id IS NOT NULL"
 
 
 def unfiled(dialect: str, columns: str, where: str) -> str:
-    """A SELECT of the events `v` that wait to be filed under accounts `a`, a few for each."""
-    return f"SELECT {columns} FROM {_NOTED[dialect]} WHERE {where} AND a.unfiled <> '' AND v.id = t.value"
+    """A SELECT of the events `v` that wait to be filed under accounts, of the counters `c`, a few for each."""
+    return f"SELECT {columns} FROM {_NOTED[dialect]} WHERE {where} AND c.unfiled <> '' AND v.id = t.value"
 
 
 def entries(dialect: str) -> str:
@@ -44,7 +44,7 @@ def entries(dialect: str) -> str:
 
     No view: with one that SQLite happens to look at first, its integrity check (3.40) leaves out the pages of nobody.
     """
-    waiting = unfiled(dialect, "a.id AS account_id, v.at, v.id AS activity_id, v.kind, v.source_id, v.listed", "TRUE")
+    waiting = unfiled(dialect, "c.account_id, v.at, v.id AS activity_id, v.kind, v.source_id, v.listed", "TRUE")
     return f"(SELECT {_COLUMNS} FROM filed UNION ALL {waiting})"
 
 
@@ -54,7 +54,7 @@ def filed(columns: str, where: str) -> str:
 
 
 def noted(event_id: int) -> str:
-    """What is added to `account.unfiled` for a new event."""
+    """What is added to `counter.unfiled` for a new event."""
     return f",{event_id}"
 
 
@@ -62,9 +62,19 @@ def file_all(db: Database, account_ids: Iterable[int]) -> None:
     """File every event of these accounts that waits, and count its days. Only under a lock on the accounts, or with
     the lock that it takes on those where any waits."""
     ids = sorted(set(account_ids))
-    lock = "" if db.dialect == "sqlite" else " ORDER BY id FOR NO KEY UPDATE"
-    for some, values in padded(ids) if ids else ():
-        waiting = db.rows(f"SELECT id, unfiled FROM account WHERE id IN ({some}) AND unfiled <> ''{lock}", values)
+    if db.dialect == "postgresql":      # a SQLite transaction holds the write lock already
+        ids = [
+            row[0] for some, values in padded(ids) for row in db.rows(
+                f"SELECT id FROM account WHERE id IN ({some})"
+                " AND EXISTS (SELECT 1 FROM counter c WHERE c.account_id = account.id AND c.unfiled <> '')"
+                " ORDER BY id FOR NO KEY UPDATE",
+                values,
+            )
+        ]  # fmt: skip
+    for some, values in padded(ids):
+        waiting = db.rows(
+            f"SELECT account_id, unfiled FROM counter WHERE account_id IN ({some}) AND unfiled <> ''", values
+        )
         events = [int(event_id) for _, text in waiting for event_id in text[1:].split(",")]
         rows: list[tuple[Any, ...]] = []
         for these, numbers in padded(events) if events else ():
@@ -72,7 +82,9 @@ def file_all(db: Database, account_ids: Iterable[int]) -> None:
         _count_days(db, rows)
         # In order, and from here: SQLite takes a third less for it than for an INSERT of a SELECT of the same rows.
         db.executemany(f"INSERT INTO filed({_COLUMNS}) VALUES (?,?,?,?,?,?)", sorted(rows))
-        db.executemany("UPDATE account SET unfiled = '' WHERE id = ?", [(account_id,) for account_id, _ in waiting])
+        db.executemany(
+            "UPDATE counter SET unfiled = '' WHERE account_id = ?", [(account_id,) for account_id, _ in waiting]
+        )
 
 
 def _count_days(db: Database, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -89,13 +101,13 @@ def _count_days(db: Database, rows: Iterable[tuple[Any, ...]]) -> None:
 
 def waiting_days(dialect: str, where: str) -> str:
     """A SELECT of (account, day since 1970, area) of the listed events `v` that wait: each is one more of its day."""
-    columns = f"a.id AS account_id, v.at / {DAY} AS day, (SELECT s.area FROM source s WHERE s.id = v.source_id) AS area"
+    columns = f"c.account_id, v.at / {DAY} AS day, (SELECT s.area FROM source s WHERE s.id = v.source_id) AS area"
     return unfiled(dialect, columns, f"{where} AND v.listed")
 
 
 def load_days(db: Database, account_id: int | None = None) -> Days:
     """Every day of one account, or of everybody, filed or not. No page reads this."""
-    where, params = ("TRUE", ()) if account_id is None else ("a.id = ?", (account_id,))
+    where, params = ("TRUE", ()) if account_id is None else ("c.account_id = ?", (account_id,))
     found = load_all(db, account_id)
     for key in db.rows(waiting_days(db.dialect, where), params):
         found[key] = found.get(key, 0) + 1
@@ -112,7 +124,7 @@ def load_unfiled(db: Database, account_ids: Sequence[int]) -> dict[tuple[int, st
     """{(account, kind): the times of the events that wait, ascending}."""
     found: dict[tuple[int, str], list[int]] = {}
     for some, values in padded(account_ids):
-        sql = unfiled(db.dialect, "a.id, v.kind, v.at", f"a.id IN ({some})")
+        sql = unfiled(db.dialect, "c.account_id, v.kind, v.at", f"c.account_id IN ({some})")
         for account_id, kind, at in sorted(db.rows(sql, values)):
             found.setdefault((account_id, kind), []).append(at)
     return found
@@ -153,5 +165,5 @@ def find_wrong(db: Database) -> list[tuple[int, int]]:
 def file_anew(db: Database) -> None:
     """File the whole log again. The days of what waited are then to be counted."""
     db.execute("DELETE FROM filed")
-    db.execute("UPDATE account SET unfiled = '' WHERE unfiled <> ''")
+    db.execute("UPDATE counter SET unfiled = '' WHERE unfiled <> ''")
     db.execute(f"INSERT INTO filed({_COLUMNS}) {_FROM_LOG} ORDER BY account_id, at, id")

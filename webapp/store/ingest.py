@@ -15,7 +15,7 @@ from webapp.store import filing
 from webapp.store.database import Database, marks
 from webapp.store.lists import turned, unnested
 
-#: Columns of `account` that count events, in the order of COUNTERS rows here.
+#: Columns of `counter` that count events.
 COUNTERS = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos")
 
 #: The source of kudos given on this site. No token, no import, no app speaks for it; it is in no list of sources.
@@ -246,17 +246,17 @@ def add_counters(
         db.execute(_ADD_MANY, turned(rows))
     else:
         db.executemany(
-            f"UPDATE account SET {', '.join(f'{name} = {name} + ?' for name in COUNTERS)},"
-            " unfiled = unfiled || ?, row_version = row_version + 1 WHERE id = ?",
+            f"UPDATE counter SET {', '.join(f'{name} = {name} + ?' for name in COUNTERS)},"
+            " unfiled = unfiled || ?, version = version + 1 WHERE account_id = ?",
             rows,
         )
 
 
 _ADD_MANY = (
-    f"UPDATE account a SET {', '.join(f'{name} = a.{name} + v.{name}' for name in COUNTERS)},"
-    " unfiled = a.unfiled || v.new, row_version = a.row_version + 1"
+    f"UPDATE counter c SET {', '.join(f'{name} = c.{name} + v.{name}' for name in COUNTERS)},"
+    " unfiled = c.unfiled || v.new, version = c.version + 1"
     f" FROM {unnested([*['BIGINT'] * 6, 'TEXT', 'BIGINT'])} AS v({', '.join(COUNTERS)}, new, id)"
-    " WHERE a.id = v.id"
+    " WHERE c.account_id = v.id"
 )
 
 
@@ -280,11 +280,11 @@ class Own(NamedTuple):
 
 
 _OWN = (
-    f"SELECT {', '.join(f'a.{name}' for name in COUNTERS)},"
+    f"SELECT {', '.join(f'c.{name}' for name in COUNTERS)},"
     " (SELECT COUNT(*) FROM held h WHERE h.account_id = a.id AND h.kind = 'course'),"
     " a.primary_id IS NOT NULL OR EXISTS (SELECT 1 FROM account s WHERE s.primary_id = a.id),"
-    f" length(a.unfiled) > {filing.FULL}, (SELECT MIN(p.active_day) FROM people p WHERE p.profile_id = a.id), a.id"
-    " FROM account a WHERE a.id IN ({})"
+    f" length(c.unfiled) > {filing.FULL}, (SELECT MIN(p.active_day) FROM people p WHERE p.profile_id = a.id), a.id"
+    " FROM counter c JOIN account a ON a.id = c.account_id WHERE c.account_id IN ({})"
 )
 
 

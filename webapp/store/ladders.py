@@ -20,10 +20,10 @@ def add_dates(db: Database, metric: str, kind: str, values: Sequence[int]) -> No
     for value in values:
         db.execute(
             "INSERT INTO crossing(account_id, metric, value, at)"
-            f" SELECT a.id, ?, {int(value)},"
-            f" (SELECT e.at FROM {events} e WHERE e.account_id = a.id AND e.kind = ?"
-            f" ORDER BY e.at LIMIT 1 OFFSET {int(value) - 1}) FROM account a WHERE a.{metric} >= {int(value)}"
-            f" AND EXISTS (SELECT 1 FROM {events} e WHERE e.account_id = a.id AND e.kind = ?"
+            f" SELECT c.account_id, ?, {int(value)},"
+            f" (SELECT e.at FROM {events} e WHERE e.account_id = c.account_id AND e.kind = ?"
+            f" ORDER BY e.at LIMIT 1 OFFSET {int(value) - 1}) FROM counter c WHERE c.{metric} >= {int(value)}"
+            f" AND EXISTS (SELECT 1 FROM {events} e WHERE e.account_id = c.account_id AND e.kind = ?"
             f" ORDER BY e.at LIMIT 1 OFFSET {int(value) - 1})"
             " ON CONFLICT DO NOTHING",
             (metric, kind, kind),

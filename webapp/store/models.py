@@ -128,12 +128,20 @@ class Account(Base):
     links = pw.TextField(null=True)
     products = pw.TextField(null=True)
 
+
+class Counter(Base):
+    """What moves with every event of an account: one row for each, which the database adds with the account's own. Only
+    written under a lock on that one."""
+
+    account = pw.ForeignKeyField(Account, primary_key=True, index=False)
     answers = pw.BigIntegerField(default=0)
     accepted_solutions = pw.BigIntegerField(default=0)
     articles = pw.BigIntegerField(default=0)
     likes_received = pw.BigIntegerField(default=0)
     total_posts = pw.BigIntegerField(default=0)
     peer_kudos = pw.BigIntegerField(default=0)
+    #: Raised with the counters; `Account.row_version` with everything else.
+    version = pw.BigIntegerField(default=0)
     #: Ids of its latest events, each behind a comma: webapp.store.filing.
     unfiled = pw.TextField(default="")
 
@@ -368,7 +376,7 @@ class People(Base):
 
 MODELS: tuple[type[Base], ...] = (
     PolicyState, PolicyChange, FieldBit, LinkGuard, SiteSetting, Organization, EmailDomain, DomainClaim, Account,
-    Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, Filed, ActivityYear, Crossing,
+    Counter, Handle, Membership, Avatar, Source, SourceToken, Identity, Activity, Filed, ActivityYear, Crossing,
     PairCounter, Held, Kudos, LoginSession, Proof, Audit, Outbox, Throttle, People, *models_orgs.MODELS,
     *models_admin.MODELS, *models_matrix.MODELS,
 )  # fmt: skip

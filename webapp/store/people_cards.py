@@ -99,7 +99,7 @@ def load_last_days(db: Database, groups: Sequence[Sequence[int]]) -> dict[int, i
     # IN lists, not a join: for that SQLite reads the whole table to build a Bloom filter.
     last: dict[int, int] = {}
     for some, ids in padded([account_id for group in groups for account_id in group]):
-        waiting = waiting_days(db.dialect, f"a.id IN ({some})")
+        waiting = waiting_days(db.dialect, f"c.account_id IN ({some})")
         last |= db.rows(
             "SELECT account_id, MAX(day) FROM (SELECT account_id, last_day AS day FROM activity_year"
             f" WHERE account_id IN ({some}) UNION ALL SELECT account_id, day FROM ({waiting}) w) d GROUP BY account_id",
@@ -132,12 +132,12 @@ _STATS, _KUDOS = 1, 2
 @lru_cache(maxsize=8)
 def _sums_sql(count: int) -> str:
     sums = ", ".join(
-        f"CAST(SUM(CASE WHEN w.mask & {_KUDOS if name == 'peer_kudos' else _STATS} <> 0 THEN a.{name} END) AS BIGINT)"
+        f"CAST(SUM(CASE WHEN w.mask & {_KUDOS if name == 'peer_kudos' else _STATS} <> 0 THEN c.{name} END) AS BIGINT)"
         for name in (*COUNTERS, "peer_kudos")
     )
     return (
         f"{with_values('w(n, id, mask)', count, 3)} SELECT w.n, {sums}"
-        " FROM w JOIN account a ON a.id = w.id GROUP BY w.n"
+        " FROM w JOIN counter c ON c.account_id = w.id GROUP BY w.n"
     )
 
 

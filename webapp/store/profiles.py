@@ -34,7 +34,8 @@ COLUMNS = (
 
 
 class Member(NamedTuple):
-    """One account of a group as the gate needs it; columns of `account`."""
+    """One account of a group as the gate needs it; columns of `account`; `row_version` with the version of its
+    counters."""
 
     id: int
     handle: str
@@ -58,7 +59,10 @@ class Member(NamedTuple):
     created_at: int
 
 
-MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields)
+#: Of accounts `a`.
+MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields).replace(
+    "a.row_version", "(SELECT a.row_version + c.version FROM counter c WHERE c.account_id = a.id)"
+)
 # LEFT: where none is linked a row of nothing stands for it, and one account takes as long as two (T61).
 # A compound and not an OR: SQLite would otherwise build a set of row ids, PostgreSQL a bitmap.
 _MEMBERS = (

@@ -13,7 +13,7 @@ Table = dict[tuple[Any, ...], tuple[Any, ...]]
 
 #: table -> (key columns, value columns).
 SHAPES = {
-    "account": (("id",), COUNTERS),
+    "counter": (("account_id",), COUNTERS),
     "pair_counter": (("receiver_id", "giver_id"), ("kudos", "likes")),
     "held": (("account_id", "kind", "item"), ("at", "events")),
     "crossing": (("account_id", "metric", "value"), ("at",)),
@@ -37,7 +37,7 @@ def lock_sources(db: Database) -> None:
 
 def load_counters(db: Database) -> Table:
     """{(account,): COUNTERS}."""
-    return _load(db, "account")
+    return _load(db, "counter")
 
 
 def load_pairs(db: Database) -> Table:
@@ -137,13 +137,15 @@ def set_rows(db: Database, table: str, rows: Mapping[tuple[Any, ...], tuple[Any,
     """Set rows of a table of SHAPES to the given values, None deleting them; new held items get a plain title."""
     keys, values = SHAPES[table]
     where = " AND ".join(f"{key} = ?" for key in keys)
+    if table == "counter":
+        lock_accounts(db, {key[0] for key in rows})
     for key, value in rows.items():
         if value is None:
             db.execute(f"DELETE FROM {table} WHERE {where}", key)
             continue
         sets = ", ".join(f"{column} = ?" for column in values)
-        if table == "account":
-            sets += ", row_version = row_version + 1"
+        if table == "counter":
+            sets += ", version = version + 1"
         if db.execute(f"UPDATE {table} SET {sets} WHERE {where}", (*value, *key)).rowcount:
             continue
         columns = (*keys, *values)

@@ -48,7 +48,7 @@ def sums_sql(count: int, shown: int, stats: bool, kudos: bool) -> str:
         f" AND giver_id NOT IN ({group}))"
     )
     columns += [courses if stats else "NULL", given if kudos else "NULL", givers if kudos else "NULL"]
-    return f"SELECT {', '.join(columns)} FROM account WHERE id IN ({group})"
+    return f"SELECT {', '.join(columns)} FROM counter WHERE account_id IN ({group})"
 
 
 _NETTED = "(SELECT COALESCE(SUM({}), 0) FROM pair_counter WHERE receiver_id IN ({}) AND giver_id IN ({}))"

@@ -79,7 +79,8 @@ def load_live(db: Database) -> list[Hook]:
 _STAMP = (
     "CAST((SELECT version FROM policy_state WHERE id = 1) AS TEXT) || ':' || a.state || ':' || CAST(COALESCE("
     "a.primary_id, 0) AS TEXT) || ':' || CASE WHEN a.silent THEN 's' ELSE 'o' END || ':' || (SELECT CAST(CAST(SUM("
-    "b.row_version) AS BIGINT) AS TEXT) || ':' || CAST(COUNT(*) AS TEXT) FROM account b"
+    "b.row_version + c.version) AS BIGINT) AS TEXT) || ':' || CAST(COUNT(*) AS TEXT) FROM account b"
+    " JOIN counter c ON c.account_id = b.id"
     " WHERE b.id = COALESCE(a.primary_id, a.id) OR b.primary_id = COALESCE(a.primary_id, a.id)) || ':' ||"
     " COALESCE(g.scopes, '-') || ':' || CAST(COALESCE(g.ticked, 0) AS TEXT)"
 )
