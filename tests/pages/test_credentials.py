@@ -17,15 +17,16 @@ from openbadgeslib.ob3 import OB3VerificationError, OB3Verifier, OpenBadgeCreden
 from openbadgeslib.ob3.status import decode_encoded_list
 
 from plugins import open_badges
-from policies.errors import ConfigError
+from policies.errors import ConfigError, Refused
 from policies.extending import CredentialForm
 from policies.terms import Question, Veto
 from tests.conftest import NOW
 from tests.factories import link, make_account
 from tests.pages.linking_samples import ACME, OLD, Browser, ctx, sally
 from tests.plugged import plug, plugin, serve
+from tests.services.linkers import log_in
 from tests.services.people import choose, holds, set_columns
-from webapp.services import closing, issuer_key
+from webapp.services import closing, credentials, issuer_key
 from webapp.store import credentials as store
 from webapp.store import plugins as plugins_store
 from webapp.store import policy
@@ -225,6 +226,15 @@ def test_what_a_failing_plugin_hides_is_not_revoked_for_good(sqlite_ctx, config,
     policy.take_version(ctx.db)
     assert client.get("/credentials/status/0").status_code == 200
     assert store.load(ctx.db, me)[BADGE].revoked_at is None
+
+
+def test_t2_a_session_that_a_reset_ended_publishes_nothing(sally, ctx):
+    me = log_in(ctx, account_id(sally))
+    with pytest.raises(Refused) as refused:
+        credentials.set_published(ctx, changed(me, session_id="ended"), "sally", BADGE, True, NOW)
+    assert refused.value.rule == "rule_live_session"
+    assert store.load_all(ctx.db, me.account_id) == []
+    assert credentials.set_published(ctx, me, "sally", BADGE, True, NOW).is_published
 
 
 def test_nothing_is_published_unless_its_owner_does(app, sally, ctx):

@@ -285,6 +285,17 @@ def test_t2_a_session_that_a_reset_ended_does_not_change_the_password(ctx, clock
     log_in(ctx, clock, password=OTHER)
 
 
+def test_t2_a_session_that_a_reset_ended_takes_no_handle(ctx, clock):
+    make(ctx, clock)
+    session = log_in(ctx, clock)
+    recovery.ask_link(ctx, clock, "reset", email="sally@example.org", remote="a")
+    recovery.finish_reset(ctx, clock, newest_key(ctx, "reset"), OTHER)
+    with pytest.raises(Refused) as caught:
+        accounts.change_handle(ctx, clock, session, "somebody")
+    assert caught.value.rule == "rule_live_session"
+    assert ctx.db.rows("SELECT handle FROM handle") == [("sally",)]
+
+
 def test_a_zero_byte_is_an_unknown_name_on_every_database(ctx, clock):
     """PostgreSQL takes none in a text: such a name must not get as far as there."""
     make(ctx, clock)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from webapp.pages import _request, _response, guards
+from webapp.pages import _login, _request, _response, guards
 from webapp.pages._limits import limiter
 from webapp.services import credentials
 
@@ -28,7 +28,7 @@ def credential(handle: str, badge: str) -> Any:
 def publish(handle: str, badge: str) -> Any:
     """Publish it, or end that (`on` = 1 or nothing)."""
     switch = credentials.set_published(
-        _request.context(), _request.current_viewer(), handle, badge, request.form.get("on") == "1", _request.now()
+        _request.context(), _login.current_session(), handle, badge, request.form.get("on") == "1", _request.now()
     )
     if _request.wants_fragment():
         return _response.fragment("badges/_publish.html", switch=switch)

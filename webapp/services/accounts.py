@@ -115,9 +115,7 @@ def change_password(ctx: Context, now: int, session: Session, password: str) -> 
     password_hash = passwords.hash_password(password)
     with ctx.db.transaction():
         accounts.lock(ctx.db, account.id)
-        # Whom a reset has just locked out must not set a password after it (T2).
-        if not session_store.is_there(ctx.db, session.session_id):
-            raise Refused("rule_live_session", "This session has ended.", "Log in again.")
+        sessions.require_live(ctx, session)
         accounts.set_password(ctx.db, account.id, password_hash)
         session_store.end_of_account(ctx.db, account.id, but=session.session_id)
         proofs.cancel_for_account(ctx.db, account.id)
@@ -131,7 +129,7 @@ def change_password(ctx: Context, now: int, session: Session, password: str) -> 
 def change_handle(ctx: Context, now: int, session: Session, raw: str) -> str:
     """Take another handle and return it; the old one leads there from now on and is nobody else's, ever (D20).
 
-    Errors: Invalid (`handle`), TooMany (three in thirty days).
+    Errors: Invalid (`handle`), TooMany (three in thirty days), Refused (rule_live_session).
     """
     handle = handles.check(raw)
     account = _own(ctx, session)
@@ -143,6 +141,7 @@ def change_handle(ctx: Context, now: int, session: Session, raw: str) -> str:
     throttle.take(ctx, now, (throttle.HANDLE, str(account.id)))
     with ctx.db.transaction():
         accounts.lock(ctx.db, account.id)
+        sessions.require_live(ctx, session)
         if owner is None and not accounts.add_handle(ctx.db, handle, account.id, now):
             raise Invalid({"handle": "That handle is not available. Choose another one."})
         accounts.set_handle(ctx.db, account.id, handle)

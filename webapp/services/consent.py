@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from policies.errors import Conflict, NotFound, Refused
 from policies.terms import ANONYMOUS, Field, Subject, Viewer
 from policies.visibility import Gate, display_name
-from webapp.services import mailer, oauth
+from webapp.services import mailer, oauth, sessions
 from webapp.services.app_views import given_fields
 from webapp.services.context import Context
 from webapp.services.extras import typed_names, typed_words
@@ -28,7 +28,6 @@ from webapp.services.views import AvatarView
 from webapp.store import accounts, audit, profiles
 from webapp.store import apps as app_store
 from webapp.store import grants as store
-from webapp.store import sessions as session_store
 from webapp.store.apps import App
 from webapp.store.profiles import Group, Values
 
@@ -169,7 +168,7 @@ def go_on(ctx: Context, session: Session, asked: Asked, now: int) -> str:
         grant = store.load_grant(ctx.db, asked.client.id, session.account_id)
         if grant is None or not store.lock(ctx.db, grant.id) or not covers(ctx, session, asked):
             raise Conflict("Your consent has ended in the meantime.", "Look again and decide.")
-        _require_live(ctx, session)
+        sessions.require_live(ctx, session)
         return oauth.issue_code(
             ctx, asked.client, grant.id, asked.scopes, asked.redirect_uri, asked.challenge, now)
 
@@ -184,7 +183,7 @@ def allow(ctx: Context, session: Session, asked: Asked, ticks: Collection[str], 
     with ctx.db.transaction():
         accounts.lock(ctx.db, me)
         account = _require_verified(ctx, me)
-        _require_live(ctx, session)
+        sessions.require_live(ctx, session)
         own = _own(ctx, me, asked.client)
         if not hmac.compare_digest(mark, _mark(ctx, session, asked, own)):
             raise Conflict("Something changed while this page was open.", "What holds now is shown. Decide again.")
@@ -246,12 +245,6 @@ def _require_verified(ctx: Context, account_id: int) -> accounts.Login:
     if account is None or not account.may_log_in:
         raise Refused("rule_verified_address", "Your address is not verified yet.", "Open the link in our mail first.")
     return account
-
-
-def _require_live(ctx: Context, session: Session) -> None:
-    """Whom a reset has just locked out must not let an app in after it (T2)."""
-    if not session_store.is_there(ctx.db, session.session_id):
-        raise Refused("rule_live_session", "This session has ended.", "Log in again.")
 
 
 def _mark(ctx: Context, session: Session, asked: Asked, own: _Own) -> str:

@@ -18,12 +18,13 @@ from typing import Any
 from policies.errors import NotFound, Unavailable
 from policies.extending import Issuer, PublishedBadge, StatusList
 from policies.terms import ANONYMOUS, Relation, Viewer
-from webapp.services import issuer_key
+from webapp.services import issuer_key, sessions
 from webapp.services.badges import view_badges
 from webapp.services.context import Context
 from webapp.services.opening import OpenProfile, open_profile
+from webapp.services.sessions import Session
 from webapp.services.views import BadgesPage
-from webapp.store import audit
+from webapp.store import accounts, audit
 from webapp.store import credentials as store
 
 #: Status lists that are answered for; a list that nobody is in says so of every place.
@@ -65,13 +66,16 @@ def switches(ctx: Context, viewer: Viewer, handle: str, now: int) -> tuple[Switc
     return tuple(_switch(handle, badge, one, badge in published) for badge, one in (found | gone).items())
 
 
-def set_published(ctx: Context, viewer: Viewer, handle: str, badge: str, on: bool, now: int) -> Switch:
+def set_published(ctx: Context, session: Session, handle: str, badge: str, on: bool, now: int) -> Switch:
     """Publish a badge or end that; once more changes nothing.
 
     Errors: NotFound for everybody but the owner (a managed account's session of the group is none, D7), and for a badge
-    that Anyone may not see.
+    that Anyone may not see; Refused (rule_live_session).
     """
+    viewer = session.viewer
     with ctx.db.transaction():
+        accounts.lock(ctx.db, session.account_id)
+        sessions.require_live(ctx, session)
         opened = _own(ctx, viewer, handle, now)
         if opened is None or not ctx.manager.has_credentials:
             raise NotFound

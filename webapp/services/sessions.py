@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from policies.errors import Refused
 from policies.terms import Viewer
 from webapp.services import tokens, viewing
 from webapp.services.context import Context
@@ -82,6 +83,16 @@ def renew(ctx: Context, session: Session, now: int) -> str | None:
             return None
         proofs.move_session(ctx.db, session.session_id, tokens.digest(raw_id))
     return raw_id
+
+
+def require_live(ctx: Context, session: Session) -> None:
+    """To be asked inside a verb's transaction, with the account locked: whom a reset has just locked out must not set a
+    password, take a name or let an app in after it (T2).
+
+    Errors: Refused (rule_live_session).
+    """
+    if not sessions.is_there(ctx.db, session.session_id):
+        raise Refused("rule_live_session", "This session has ended.", "Log in again.")
 
 
 def end(ctx: Context, session: Session, now: int) -> None:
