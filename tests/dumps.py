@@ -22,8 +22,8 @@ Row = Mapping[str, object]
 SITE = "small.example"
 #: Every table that an import may touch.
 TABLES = (
-    "policy_state", "account", "handle", "identity", "source", "activity", "filed", "activity_year", "crossing",
-    "pair_counter", "held", "kudos", "audit",
+    "policy_state", "account", "counter", "handle", "identity", "source", "activity", "filed", "activity_year",
+    "crossing", "pair_counter", "held", "kudos", "audit",
 )  # fmt: skip
 
 FILES = ("Users", "Posts", "Votes", "Badges", "Comments")

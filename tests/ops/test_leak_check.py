@@ -88,7 +88,9 @@ def fill(ctx: Context) -> Context:
 @pytest.fixture
 def everything(filled: Context) -> Callable[[], dict[str, object]]:
     """What the database holds, table by table."""
-    tables = ("account", "activity", "avatar", "held", "kudos", "people", "login_session", "audit", "outbox")
+    tables = (
+        "account", "counter", "activity", "avatar", "held", "kudos", "people", "login_session", "audit", "outbox",
+    )  # fmt: skip
     return lambda: {name: sorted(map(repr, filled.db.rows(f"SELECT * FROM {name}"))) for name in tables}
 
 

@@ -121,7 +121,7 @@ def test_pictures_are_small_squares(sqlite_ctx: Context) -> None:
 
 def test_the_demo_is_the_same_for_the_same_moment_and_seed(sqlite_ctx: Context) -> None:
     def content() -> list[Any]:
-        tables = ("account", "activity", "filed", "avatar", "held", "kudos", "audit")
+        tables = ("account", "counter", "activity", "filed", "avatar", "held", "kudos", "audit")
         return [sqlite_ctx.db.rows(f"SELECT * FROM {table}") for table in tables]
 
     found = []

@@ -185,9 +185,10 @@ def test_real_communities_totals_equal_a_count_of_the_xml(sqlite_db: Database) -
         stored = {
             row[0]: +Counter(dict(zip(METRICS, row[1:], strict=True)))
             for row in sqlite_db.rows(
-                "SELECT i.actor, a.answers, a.accepted_solutions, a.likes_received, a.total_posts,"
+                "SELECT i.actor, c.answers, c.accepted_solutions, c.likes_received, c.total_posts,"
                 f" {badges}, {comments} FROM identity i"
-                " JOIN account a ON a.id = i.account_id JOIN source s ON s.id = i.source_id WHERE s.name = ?",
+                " JOIN account a ON a.id = i.account_id JOIN counter c ON c.account_id = a.id"
+                " JOIN source s ON s.id = i.source_id WHERE s.name = ?",
                 (site,),
             )
         }
