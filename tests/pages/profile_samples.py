@@ -164,6 +164,7 @@ def badges(**changes: Any) -> views.BadgesPage:
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, view: views.ProfileView | views.Moved | None) -> None:
     """Let the services answer so for any handle, and keep nothing, so that the pages alone are looked at."""
-    opened = SimpleNamespace(key=None) if isinstance(view, views.ProfileView) else view
-    for name, answer in (("open_profile", opened), ("view_opened", view), ("view_profile", view)):
+    opened = SimpleNamespace(key=None)
+    read = profiles.Read(opened, view, ()) if isinstance(view, views.ProfileView) else view     # type: ignore[arg-type]
+    for name, answer in (("read_profile", read), ("view_profile", view)):
         monkeypatch.setattr(profiles, name, lambda *args, _answer=answer, **more: _answer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import peewee
 import pytest
@@ -181,36 +183,54 @@ def test_marks():
     assert marks(3) == "?,?,?"
 
 
+@contextmanager
+def snapshot(db: Database) -> Iterator[None]:
+    begun = db.begin_snapshot()
+    try:
+        yield
+    finally:
+        if begun:
+            db.end_snapshot()
+
+
 def test_reads_in_a_snapshot_belong_together_and_leave_nothing_open(db: Database) -> None:
     make_account(db, "ann")
-    with db.snapshot():
+    with snapshot(db):
         assert db.rows("SELECT handle FROM account") == [("ann",)]
-        with db.snapshot():         # one within another is the outer one
+        with snapshot(db):         # one within another is the outer one
             assert db.row("SELECT COUNT(*) FROM account") == (1,)
     with db.transaction():          # it is over: a transaction of its own begins
         db.execute("UPDATE account SET public_name = 'Ann Lee'")
-        with db.snapshot():
+        with snapshot(db):
             assert db.rows("SELECT public_name FROM account") == [("Ann Lee",)]
     assert db.rows("SELECT public_name FROM account") == [("Ann Lee",)]
 
 
 def test_an_error_in_a_snapshot_ends_it(db: Database) -> None:
-    with pytest.raises(peewee.DatabaseError), db.snapshot():
+    with pytest.raises(peewee.DatabaseError), snapshot(db):
         db.rows("SELECT nothing FROM nowhere")
     with db.transaction():
         make_account(db, "ann")
     assert db.row("SELECT COUNT(*) FROM account") == (1,)
 
 
-def test_on_sqlite_a_snapshot_does_not_see_what_another_connection_writes(sqlite_db: Database) -> None:
-    make_account(sqlite_db, "ann")
-    other = sqlite3.connect(str(sqlite_db.sqlite_path), isolation_level=None)
-    with sqlite_db.snapshot():
-        assert sqlite_db.row("SELECT public_name <> 'Other' FROM account") == (1,)
-        other.execute("UPDATE account SET public_name = 'Other'")
-        assert sqlite_db.row("SELECT public_name <> 'Other' FROM account") == (1,)
-    other.close()
-    assert sqlite_db.row("SELECT public_name FROM account") == ("Other",)
+def test_a_snapshot_does_not_see_what_another_connection_writes(db: Database) -> None:
+    make_account(db, "ann")
+    name = "SELECT public_name FROM account"
+    with snapshot(db):
+        assert db.row(name) == ("Ann",)
+        at_once(db, lambda: db.execute("UPDATE account SET public_name = 'Other'"))
+        assert db.row(name) == ("Ann",)
+        assert db.in_snapshot
+    assert not db.in_snapshot
+    assert db.row(name) == ("Other",)
+
+
+def test_no_transaction_writes_within_a_snapshot(db: Database) -> None:
+    make_account(db, "ann")
+    with pytest.raises((peewee.OperationalError, peewee.InternalError)), snapshot(db), db.transaction():
+        db.execute("UPDATE account SET public_name = 'Other'")
+    assert db.row("SELECT public_name FROM account") == ("Ann",)
 
 
 def test_a_sqlite_file_that_shrinks_while_it_is_open_is_read_on(sqlite_db: Database) -> None:

@@ -16,6 +16,7 @@ from webapp.services import badges as all_badges
 from webapp.services.app_views import ANYBODY, Looker
 from webapp.services.views import SECTIONS, Moved
 from webapp.services.visibility_views import frosted_count
+from webapp.services.warm import Warm
 
 blueprint = Blueprint("profile", __name__)
 
@@ -93,20 +94,16 @@ def badges(handle: str) -> Any:
 
 def _whole(handle: str, section: str = "") -> Any:
     context, viewer, now = _request.context(), _request.current_viewer(), _request.now()
-    opened = profiles.open_profile(context, viewer, handle, now)
-    if isinstance(opened, Moved):
-        return _moved(f"/u/{opened.handle}/{section}" if section else f"/u/{opened.handle}")
-    if opened is None:
+    read = profiles.read_profile(context, viewer, handle, now)
+    if isinstance(read, Moved):
+        return _moved(f"/u/{read.handle}/{section}" if section else f"/u/{read.handle}")
+    if read is None:
         abort(404)
-    if (key := opened.key) is not None:
-        kept = context.warm.get(key)
-        if kept is not None:
-            return _drawn.answer(kept, key, opened.notes() if kept.tail is not None else ())
-        view = profiles.view_opened(opened)
-        notes = view.kudos.latest if view.kudos is not None else ()
-        return _drawn.answer(_drawn.draw_to_keep(view, key), key, notes)
-    found = profiles.view_opened(opened)
-    seen_as = None
+    key, found, seen_as = read.opened.key, read.found, None
+    if isinstance(found, Warm):
+        return _drawn.answer(found, key, read.notes)
+    if key is not None:
+        return _drawn.answer(_drawn.draw_to_keep(found, key), key, read.notes)
     if found.owner is not None and not found.owner.is_insider:
         others = _others(viewer)
         chosen = request.args.get("as", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.terms import Viewer
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.cursors import seal, unseal
 from webapp.services.opening import open_profile
 from webapp.services.rows import KINDS, hidden_kinds, row_views
@@ -13,6 +13,7 @@ from webapp.store import activity as store
 PAGE = 30
 
 
+@at_one_moment
 def view_activity(
     ctx: Context,
     viewer: Viewer,

@@ -14,7 +14,7 @@ from typing import Any
 
 from webapp.services import held, totals
 from webapp.services.app_views import Looker, mask_of, work_of
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.extras import typed_names, typed_words
 from webapp.services.links import show_links
 from webapp.services.opening import OpenProfile, open_profile
@@ -32,6 +32,7 @@ TEXTS: tuple[tuple[str, str], ...] = (
 _WORK = tuple((field, key) for field, key in TEXTS if field not in {"full_name", "bio", "email"})
 
 
+@at_one_moment
 def profile_of(ctx: Context, looker: Looker, handle: str, now: int) -> dict[str, Any] | Moved | None:
     """The profile behind a handle for this looker; Moved and None as in `open_profile`."""
     opened = open_profile(ctx, looker.kind, handle, now)

@@ -15,7 +15,7 @@ from policies.visibility import Gate
 from webapp.services import people
 from webapp.services.api_profiles import profile_of
 from webapp.services.app_views import ANYBODY, Looker, mask_of
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.extras import typed_names, typed_words
 from webapp.services.notes import LIVE
 from webapp.services.people import Asked
@@ -36,6 +36,7 @@ MOST = 100
 _PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+@at_one_moment
 def user_json(ctx: Context, looker: Looker, account_id: str) -> dict[str, Any] | None:
     """The record of the account with this public id; None: unknown, gone or hidden whole (D2). Two statements, one
     more where members type into fields of plugins."""
@@ -48,6 +49,7 @@ def user_json(ctx: Context, looker: Looker, account_id: str) -> dict[str, Any] |
     return _record(ctx, gate, group, account_id, found[0], words) if mask is not None and found else None
 
 
+@at_one_moment
 def users_json(ctx: Context, looker: Looker, account_ids: Sequence[str]) -> list[dict[str, Any]]:
     """The records of up to MOST accounts, in the order asked for; who is unknown is missing. As for one, and one
     statement for each field of plugins that members type into."""

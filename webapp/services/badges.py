@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from policies.terms import Viewer
 from webapp.services import held, totals
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.opening import open_profile
 from webapp.services.views import BadgesPage, Moved
 from webapp.store import totals as totals_store
 from webapp.store.profiles import NOBODY
 
 
+@at_one_moment
 def view_badges(ctx: Context, viewer: Viewer, handle: str, now: int) -> BadgesPage | Moved | None:
     """The badges that this viewer may see; None where the section is hidden or the profile unknown (T53)."""
     opened = open_profile(ctx, viewer, handle, now)

@@ -12,7 +12,7 @@ from policies.terms import Viewer
 from webapp.services import grants
 from webapp.services.app_views import Looker, looker_of, mask_of, work_of
 from webapp.services.consent import owner_words
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.opening import OpenProfile, open_profile
 from webapp.services.profiles import view_opened
 from webapp.services.sessions import Session
@@ -87,6 +87,7 @@ def lookers(ctx: Context, account_id: int) -> tuple[tuple[str, str, Looker], ...
     return tuple(sorted(found, key=lambda one: (one[1].casefold(), one[0])))
 
 
+@at_one_moment
 def view_as(ctx: Context, viewer: Viewer, looker: Looker, handle: str, now: int) -> ProfileView | None:
     """The own profile as somebody else or an app gets it; None where there is nothing to get, or it is not the own."""
     opened = open_profile(ctx, viewer, handle, now, as_viewer=looker.kind)

@@ -10,8 +10,9 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from policies.manager import PolicyManager
 from policies.recording import narrowing
@@ -24,6 +25,9 @@ from webapp.store import policy as policy_store
 from webapp.store.database import Database
 
 log = logging.getLogger("vitrine.plugins")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +93,20 @@ class Context:
             version = self.db.policy_version()
         self.looks += 1
         gate = self._gate
-        if gate is not None and gate.version >= version and (self._is_traced or self.db.in_transaction):
+        if gate is not None and gate.version >= version and (self._is_traced or not self._may_write):
             return gate
         with self._lock:
             if self._gate is None or self._gate.version < version:
                 self._compile()
-            if not self._is_traced and not self.db.in_transaction:
+            if not self._is_traced and self._may_write:
                 self._is_traced = True
                 self._leave_trace()
             assert self._gate is not None
             return self._gate
+
+    @property
+    def _may_write(self) -> bool:
+        return not (self.db.in_transaction or self.db.in_snapshot)
 
     def _compile(self) -> None:
         if self.db.in_transaction:      # it may have moved the policy: undone, what was read in it never held
@@ -150,3 +158,22 @@ class Context:
         """A transaction was rolled back: what was compiled in it may never have held."""
         with self._lock:
             self._gate = None
+
+
+def at_one_moment(read: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:
+    """A reading of one moment, what decides and what it lets through: nobody hides a value and changes it in between.
+    Nothing may be written in it."""
+
+    @wraps(read)
+    def within(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not ctx.db.begin_snapshot():
+            return read(ctx, *args, **kwargs)
+        try:
+            found = read(ctx, *args, **kwargs)
+        finally:
+            ctx.db.end_snapshot()
+        if not ctx._is_traced:      # which could not be recorded within
+            ctx.gate()
+        return found
+
+    return within

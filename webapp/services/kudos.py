@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from policies.errors import Invalid, NotFound, Refused
 from policies.terms import ActivityKind, Area, Relation, State
 from webapp.services import texts
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.counting import count
 from webapp.services.cursors import seal, unseal
 from webapp.services.kudos_words import CATEGORIES, MESSAGE_LIMIT, TAKE_BACK, WEEK, WEEKLY, label_of
@@ -53,6 +53,7 @@ class GivingView:
     given: JustGiven | None
 
 
+@at_one_moment
 def open_giving(ctx: Context, session: Session, handle: str, now: int) -> GivingView | Moved:
     """The form for the profile at `handle`. Errors: NotFound where this viewer sees no kudos, as for no profile."""
     opened = _open(ctx, session, handle, now)

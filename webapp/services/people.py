@@ -18,7 +18,7 @@ from policies.terms import Viewer
 from policies.visibility import Gate
 from webapp.services import people_index as index
 from webapp.services import totals
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.cursors import seal, unseal_words
 from webapp.services.notes import avatar_view
 from webapp.services.people_index import Sight, fold
@@ -113,6 +113,7 @@ class _Wish:
     certified: bool
 
 
+@at_one_moment
 def view_people(ctx: Context, viewer: Viewer, asked: Asked, now: int) -> PeoplePage:
     """A page of the directory; about ten statements, whatever is hidden."""
     view = Viewer(organizations=viewer.organizations)

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from policies.terms import Kind, Relation, State, Viewer
 from policies.visibility import Gate
 from webapp.services import heatmap, held, totals
 from webapp.services.activity import view_activity
 from webapp.services.badges import view_badges
-from webapp.services.context import Context
+from webapp.services.context import Context, at_one_moment
 from webapp.services.extras import view_extras
 from webapp.services.head import describe, profile_data
 from webapp.services.links import show_links
 from webapp.services.notes import avatar_view
 from webapp.services.opening import OpenProfile, cache_key, canonical_handle, open_profile
 from webapp.services.rows import hidden_kinds, row_views
-from webapp.services.views import SECTIONS, FactView, KudosView, Moved, OwnerView, ProfileView, WorkBlock
+from webapp.services.views import (
+    SECTIONS,
+    FactView,
+    KudosNote,
+    KudosView,
+    Moved,
+    OwnerView,
+    ProfileView,
+    WorkBlock,
+)
+from webapp.services.warm import Warm
 from webapp.store import activity as activity_store
 from webapp.store import profiles as store
 from webapp.store import totals as totals_store
@@ -29,8 +40,8 @@ from webapp.store.profiles import NOBODY, Values
 from webapp.store.totals import Item
 
 __all__ = [
-    "OpenProfile", "cache_key", "canonical_handle", "open_profile", "view_activity", "view_badges", "view_opened",
-    "view_profile",
+    "OpenProfile", "cache_key", "canonical_handle", "open_profile", "read_profile", "view_activity", "view_badges",
+    "view_opened", "view_profile",
 ]  # fmt: skip
 
 RECENT = 6
@@ -45,6 +56,29 @@ FACTS: Mapping[str, tuple[str, str]] = {
 }
 
 
+class Read(NamedTuple):
+    """A profile as it was at one moment: as it was drawn before, or what is to be drawn; and the kudos messages of the
+    moment, which are never kept."""
+
+    opened: OpenProfile
+    found: Warm | ProfileView
+    notes: tuple[KudosNote, ...]
+
+
+@at_one_moment
+def read_profile(ctx: Context, viewer: Viewer, handle: str, now: int) -> Read | Moved | None:
+    """The profile page for this viewer, as it is kept or else read; Moved and None as in `open_profile`."""
+    opened = open_profile(ctx, viewer, handle, now)
+    if not isinstance(opened, OpenProfile):
+        return opened
+    kept = ctx.warm.get(opened.key)
+    if kept is not None:
+        return Read(opened, kept, opened.notes() if kept.tail is not None else ())
+    view = view_opened(opened)
+    return Read(opened, view, view.kudos.latest if view.kudos is not None else ())
+
+
+@at_one_moment
 def view_profile(
     ctx: Context, viewer: Viewer, handle: str, now: int, *, as_viewer: Viewer | None = None
 ) -> ProfileView | Moved | None:
@@ -54,7 +88,7 @@ def view_profile(
 
 
 def view_opened(opened: OpenProfile) -> ProfileView:
-    """The whole page."""
+    """The whole page. Only at the moment at which it was opened (`at_one_moment`)."""
     ctx, gate, group, now = opened.ctx, opened.gate, opened.group, opened.now
     manager, db = ctx.manager, ctx.db
     shown_ids = group.shown_ids
@@ -67,17 +101,14 @@ def view_opened(opened: OpenProfile) -> ProfileView:
     active_ids = shown_ids if activity else NOBODY
     without, untold = hidden_kinds(opened.shows), held.untold(ctx, opened.shows)
     first, last = heatmap.first_day(now), now // heatmap.DAY
-    with db.snapshot():
-        own, *blocks = store.load_values(db, opened.face.id, opened.names(store.COLUMNS), activity, work)
-        sums = totals_store.load_sums(db, group.ids if stats or kudos else NOBODY, shown_ids, stats, kudos)
-        crossed = totals_store.load_crossings(
-            db, shown_ids if metrics else NOBODY, None if stats and kudos else metrics
-        )
-        every = None if len(kinds) == len(held.SECTION_OF) else kinds
-        found = totals_store.load_held(db, shown_ids if kinds else NOBODY, every, untold)
-        days = activity_store.load_days(db, active_ids, first, last, without)
-        rows, waiting = activity_store.load_recent(db, active_ids, RECENT, without)
-        notes = opened.notes()
+    own, *blocks = store.load_values(db, opened.face.id, opened.names(store.COLUMNS), activity, work)
+    sums = totals_store.load_sums(db, group.ids if stats or kudos else NOBODY, shown_ids, stats, kudos)
+    crossed = totals_store.load_crossings(db, shown_ids if metrics else NOBODY, None if stats and kudos else metrics)
+    every = None if len(kinds) == len(held.SECTION_OF) else kinds
+    found = totals_store.load_held(db, shown_ids if kinds else NOBODY, every, untold)
+    days = activity_store.load_days(db, active_ids, first, last, without)
+    rows, waiting = activity_store.load_recent(db, active_ids, RECENT, without)
+    notes = opened.notes()
 
     items, map_, recent = held.unions(found), heatmap.heatmap([*days, waiting], now), row_views(rows)
     handle = opened.face.handle

@@ -25,6 +25,9 @@ logging.getLogger("peewee").setLevel(logging.INFO)
 
 Params = Sequence[Any]
 
+#: Serializable on SQLite, as every transaction there.
+_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+
 
 @lru_cache(maxsize=4096)
 def _percent(sql: str) -> str:
@@ -37,6 +40,13 @@ def marks(count: int) -> str:
     return ",".join("?" * count)
 
 
+class _Local(threading.local):
+    """What a thread is in."""
+
+    in_snapshot = False
+    depth = 0
+
+
 class Database:
     """A database of one process. Each thread keeps its connection open; `close` closes the calling thread's."""
 
@@ -45,7 +55,7 @@ class Database:
         self.url = url
         self.dialect = "sqlite" if isinstance(peewee_database, peewee.SqliteDatabase) else "postgresql"
         self._translate: Callable[[str], str] = (lambda sql: sql) if self.dialect == "sqlite" else _percent
-        self._local = threading.local()
+        self._local = _Local()
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -117,10 +127,8 @@ class Database:
 
     def close_if_broken(self) -> None:
         """Drop a connection that the server has cut, so that the next statement opens a new one."""
-        if self.dialect == "postgresql" and not self.peewee.is_closed():
-            raw = self.peewee.connection()
-            if raw.closed or raw.broken:
-                self.peewee.close()
+        if not self.peewee.is_closed() and self._is_lost(self.peewee.connection()):
+            self.peewee.close()
 
     def execute(self, sql: str, params: Params = ()) -> Any:
         """Run one statement written with `?` marks and return the driver's cursor (`rowcount`, `fetchone`).
@@ -155,24 +163,42 @@ class Database:
             with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
                 raise
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Reads that belong together. On SQLite they see one state, and its file is locked once instead of for each;
-        on PostgreSQL that would be two more ways there and back, and every statement sees its own. Nothing may be
-        written in it."""
+    def begin_snapshot(self) -> bool:
+        """Begin reads that belong together: they all see the state of the first one's moment, and SQLite's file is
+        locked once instead of for each. Nothing may be written until whoever began it ends it, without fail.
+
+        False within another, and within a transaction.
+        """
+        local, connection = self._local, self.connection()
+        if local.in_snapshot or local.depth or self._is_begun(connection):
+            return False
+        with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+            connection.execute(_SNAPSHOT[self.dialect])
+        local.in_snapshot = True
+        return True
+
+    def end_snapshot(self) -> None:
+        """End the one that this thread began."""
+        self._local.in_snapshot = False
         connection = self.connection()
-        if self.dialect != "sqlite" or connection.in_transaction:
-            yield
-            return
-        connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            connection.execute("COMMIT")
+        if not self._is_lost(connection):
+            connection.execute("COMMIT")        # of what failed on PostgreSQL it is the end as well
+
+    def _is_begun(self, connection: Any) -> bool:
+        if self.dialect == "sqlite":
+            return bool(connection.in_transaction)
+        return bool(connection.info.transaction_status)     # 0: idle
+
+    def _is_lost(self, connection: Any) -> bool:
+        return self.dialect == "postgresql" and bool(connection.closed or connection.broken)
+
+    @property
+    def in_snapshot(self) -> bool:
+        return self._local.in_snapshot
 
     @property
     def in_transaction(self) -> bool:
-        return getattr(self._local, "depth", 0) > 0
+        return self._local.depth > 0
 
     @contextmanager
     def transaction(self, lasting: bool = True) -> Iterator[None]:
@@ -182,7 +208,7 @@ class Database:
         does not wait for the disk, so that what it wrote may be lost with the power, though not with the process.
         """
         local = self._local
-        if getattr(local, "depth", 0):
+        if local.depth:
             yield
             return
         self.connection()
