@@ -226,6 +226,18 @@ def test_a_snapshot_does_not_see_what_another_connection_writes(db: Database) ->
     assert db.row(name) == ("Other",)
 
 
+def test_a_snapshot_whose_connection_is_cut_fails_as_every_read_does(postgres_db: Database) -> None:
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+    assert postgres_db.begin_snapshot()
+    postgres_db.rows("SELECT 1")
+    at_once(postgres_db, lambda: postgres_db.rows(f"{cut} AND datname = current_database()"))
+    with pytest.raises(peewee.DatabaseError):
+        postgres_db.end_snapshot()
+    assert not postgres_db.in_snapshot
+    postgres_db.close_if_broken()
+    assert postgres_db.rows("SELECT 1") == [(1,)]
+
+
 def test_no_transaction_writes_within_a_snapshot(db: Database) -> None:
     make_account(db, "ann")
     with pytest.raises((peewee.OperationalError, peewee.InternalError)), snapshot(db), db.transaction():

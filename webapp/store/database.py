@@ -182,7 +182,8 @@ class Database:
         self._local.in_snapshot = False
         connection = self.connection()
         if not self._is_lost(connection):
-            connection.execute("COMMIT")        # of what failed on PostgreSQL it is the end as well
+            with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+                connection.execute("COMMIT")        # of what failed on PostgreSQL it is the end as well
 
     def _is_begun(self, connection: Any) -> bool:
         if self.dialect == "sqlite":
