@@ -4,7 +4,9 @@ page is between the decision and the values, shows that viewer what it was befor
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from webapp.services import (
     api_users,
     badges,
     connected,
+    context,
     ingest,
     kudos,
     people,
@@ -122,3 +125,25 @@ def test_t62_what_is_hidden_before_it_changes_is_shown_to_nobody_on_their_way(
     after = read()
     assert OTHER not in after
     assert "zqxbefore" not in after
+
+
+#: Functions that open a profile and read nothing of it themselves, with what does.
+OTHERS = {
+    "credentials.credential": "view_badges, which decides anew",
+    "credentials._own": "set_published, in a transaction; switches, for the owner",
+    "credentials._shown": "view_badges, which decides anew",
+    "kudos._open": "open_giving; verbs in a transaction",
+}
+
+
+def test_t62_whatever_opens_a_profile_reads_it_at_that_moment() -> None:
+    found = {}
+    for path in sorted(Path(context.__file__).parent.glob("*.py")):
+        for function in ast.parse(path.read_text()).body:
+            if isinstance(function, ast.FunctionDef):
+                calls = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+                if "open_profile" in calls:
+                    marks = {ast.unparse(mark) for mark in function.decorator_list}
+                    found[f"{path.stem}.{function.name}"] = "at_one_moment" in marks
+    assert len(found) > len(OTHERS)
+    assert {name for name, is_marked in found.items() if not is_marked} == OTHERS.keys()
