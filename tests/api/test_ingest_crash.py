@@ -143,7 +143,7 @@ def _hold(ctx: Context, data_dir: Path, url: str, events: int, kills: int) -> No
     names = ("answers", "accepted_solutions", "articles", "likes_received", "total_posts", "peer_kudos")
     found = Counter({
         (row[0], name): value
-        for row in ctx.db.rows(f"SELECT handle, {', '.join(names)} FROM account")
+        for row in ctx.db.rows(f"SELECT handle, {', '.join(names)} FROM account JOIN counter ON account_id = id")
         for name, value in zip(names, row[1:], strict=True)
     })
     assert +found == expected
