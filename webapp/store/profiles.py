@@ -34,8 +34,8 @@ COLUMNS = (
 
 
 class Member(NamedTuple):
-    """One account of a group as the gate needs it; columns of `account`; `row_version` with the version of its
-    counters."""
+    """One account of a group as the gate needs it; columns of `account`. row_version: with the version of its counters,
+    by which a kept page is known, where the group was read by itself (`load_group…`)."""
 
     id: int
     handle: str
@@ -60,15 +60,16 @@ class Member(NamedTuple):
 
 
 #: Of accounts `a`.
-MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields).replace(
+MEMBER_COLUMNS = ", ".join(f"a.{name}" for name in Member._fields)
+_KEYED = MEMBER_COLUMNS.replace(
     "a.row_version", "(SELECT a.row_version + c.version FROM counter c WHERE c.account_id = a.id)"
 )
 # LEFT: where none is linked a row of nothing stands for it, and one account takes as long as two (T61).
 # A compound and not an OR: SQLite would otherwise build a set of row ids, PostgreSQL a bitmap.
 _MEMBERS = (
-    f"SELECT (SELECT version FROM policy_state WHERE id = 1), %s, {MEMBER_COLUMNS} FROM %s"
+    f"SELECT (SELECT version FROM policy_state WHERE id = 1), %s, {_KEYED} FROM %s"
     " JOIN account a ON a.id = COALESCE(r.primary_id, r.id) WHERE %s"
-    f" UNION ALL SELECT 0, %s, {MEMBER_COLUMNS} FROM %s"
+    f" UNION ALL SELECT 0, %s, {_KEYED} FROM %s"
     " LEFT JOIN account a ON a.primary_id = COALESCE(r.primary_id, r.id) WHERE %s"
 )
 # A handle that nobody has reads some other account, and says so by NULL: to find nothing would be quicker (T61).
