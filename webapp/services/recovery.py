@@ -29,8 +29,8 @@ def ask_link(ctx: Context, now: int, purpose: str, *, email: str, remote: str) -
         token = tokens.issue(
             ctx, purpose, now, email_key=address.key, account_id=usable.id if usable else None
         )
+        link = mailer.link(ctx, _PAGES[purpose], token=token)       # of nobody as well (T7)
         if usable is not None:
-            link = mailer.link(ctx, _PAGES[purpose], token=token)
             mailer.queue(ctx, usable.email or "", purpose, now, handle=usable.handle, link=link)
         elif is_closing:
             mailer.queue(ctx, address.email, "account_waits", now, link=mailer.link(ctx, "/login/link"))

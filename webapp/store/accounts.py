@@ -42,7 +42,14 @@ class Login(NamedTuple):
 
 
 def find_by_email(db: Database, email_key: str) -> Login | None:
-    return _login(db.row(f"SELECT {COLUMNS} {FROM} WHERE a.email_key = ?", (email_key,)))
+    """An address that nobody has reads some other account, and says so: to find nothing would be quicker (T7)."""
+    row = db.row(
+        f"SELECT a.email_key = ?, {COLUMNS} {FROM} WHERE a.email_key = COALESCE("
+        "(SELECT email_key FROM account WHERE email_key = ?), (SELECT MIN(email_key) FROM account))",
+        (email_key, email_key),
+    )
+    found = _login(None if row is None else row[1:])
+    return found if row is not None and row[0] else None
 
 
 def load(db: Database, account_id: int) -> Login | None:
